@@ -1,0 +1,22 @@
+# One cmocka program per tests/unit/LAYER/test_NAME.c, linked with its layer; the ctest name is
+# LAYER_NAME. tests/unit/support/ is shared by all of them.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+
+file(GLOB unit_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*/test_*.c)
+foreach(source ${unit_tests})
+    get_filename_component(folder ${source} DIRECTORY)
+    get_filename_component(layer ${folder} NAME)
+    get_filename_component(program ${source} NAME_WE)
+    string(REPLACE "test_" "${layer}_" test ${program})
+    add_executable(unit_${test} ${source})
+    set_target_properties(unit_${test} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+                                                  ${CMAKE_BINARY_DIR}/tests)
+    target_include_directories(unit_${test} PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/support
+                                                    ${CMAKE_SOURCE_DIR}/src/${layer})
+    target_compile_definitions(unit_${test} PRIVATE
+                               TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+    target_link_libraries(unit_${test} PRIVATE ${layer} PkgConfig::cmocka)
+    add_test(NAME ${test} COMMAND unit_${test})
+    set_tests_properties(${test} PROPERTIES TIMEOUT 120 LABELS unit)
+endforeach()
