@@ -1,0 +1,13 @@
+/* What every backend that runs on the real kernel shares: its sockets, clocks and random numbers. */
+#ifndef RINGCAST_RING_KERNEL_H
+#define RINGCAST_RING_KERNEL_H
+
+#include "ring/ring.h"
+
+extern const struct socket_calls kernel_sockets;
+
+uint64_t kernel_now(struct ring *ring);
+uint64_t kernel_wall(struct ring *ring);
+void kernel_random(struct ring *ring, void *out, size_t size);
+
+#endif
