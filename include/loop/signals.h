@@ -1,0 +1,32 @@
+/*
+ * Signals as events of one loop: they are blocked in every thread and read from a descriptor, so
+ * that no handler ever interrupts anything.
+ */
+#ifndef RINGCAST_LOOP_SIGNALS_H
+#define RINGCAST_LOOP_SIGNALS_H
+
+#include "loop/loop.h"
+
+struct signals {
+    struct loop *loop;
+    struct operation poll;
+    int descriptor;
+    bool closing;
+    void (*received)(struct signals *signals, int number);
+    void (*closed)(struct signals *signals);
+};
+
+/*
+ * Blocks SIGTERM, SIGINT, SIGHUP and SIGPIPE in this thread and those that it starts later: call it
+ * before starting any.
+ */
+void signals_block(void);
+
+/* Calls `received` for each SIGTERM, SIGINT and SIGHUP. `signals` is the caller's memory. */
+enum error signals_open(struct signals *signals, struct loop *loop,
+                        void (*received)(struct signals *signals, int number));
+
+/* Ends it; `closed` (may be NULL) runs when nothing is armed any more. */
+void signals_close(struct signals *signals, void (*closed)(struct signals *signals));
+
+#endif
