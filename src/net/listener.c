@@ -1,0 +1,89 @@
+#include "net/listener.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ring/socket.h"
+
+/* Descriptors may also be freed by another loop, which this one does not hear of. */
+enum { RETRY_MILLISECONDS = 250 };
+
+static void arm(struct listener *listener) {
+    if (!operation_is_armed(&listener->accept) && !listener->closing)
+        ring_accept(listener->loop->ring, &listener->accept, listener->descriptor);
+}
+
+static void resume(struct task *task) {
+    struct listener *listener = container_of(task, struct listener, resume);
+    loop_stop_timer(listener->loop, &listener->retry);
+    arm(listener);
+}
+
+static void retry(struct timer *timer) {
+    struct listener *listener = container_of(timer, struct listener, retry);
+    loop_unpost(&listener->resume);
+    arm(listener);
+}
+
+static const struct task_handler resume_handler = {"listener_resume", resume};
+static const struct timer_handler retry_handler = {"listener_retry", retry};
+
+static void pause_accepting(struct listener *listener, enum error error) {
+    log_write(LOG_WARNING, "listener", "accepting is paused", LOG_TEXT("error", error_text(error)));
+    if (listener->shortages != NULL)
+        counter_add(listener->shortages, 1);
+    loop_post_on_close(listener->loop, &listener->resume);
+    loop_start_timer(listener->loop, &listener->retry,
+                     listener->loop->now + RETRY_MILLISECONDS * MILLISECOND);
+}
+
+static void finish_close(struct listener *listener) {
+    loop_close_descriptor(listener->loop, listener->descriptor);
+    listener->events->closed(listener);
+}
+
+static void accept_completed(struct operation *operation, const struct completion *completion) {
+    struct listener *listener = container_of(operation, struct listener, accept);
+    if (completion->error == ERROR_NONE)
+        listener->events->accepted(listener, completion->descriptor);
+    if (completion->more)
+        return;
+    if (listener->closing)
+        finish_close(listener);
+    else if (completion->error == ERROR_CONNECTION_RESET)
+        arm(listener); /* the peer was gone before it was accepted */
+    else
+        pause_accepting(listener, completion->error);
+}
+
+static const struct handler accept_handler = {"accept", accept_completed};
+
+enum error listener_open(struct listener *listener, struct loop *loop, struct address *address,
+                         const struct listener_events *events) {
+    *listener = (struct listener){
+        .loop = loop,
+        .events = events,
+        .accept.handler = &accept_handler,
+        .resume.handler = &resume_handler,
+        .retry.handler = &retry_handler,
+    };
+    enum error error = socket_listen(loop->ring, &address->socket.any, address_size(address),
+                                     &listener->descriptor);
+    if (error != ERROR_NONE)
+        return error;
+    socklen_t size = sizeof address->socket;
+    socket_local(loop->ring, listener->descriptor, &address->socket.any, &size);
+    arm(listener);
+    return ERROR_NONE;
+}
+
+void listener_close(struct listener *listener) {
+    if (listener->closing)
+        return;
+    listener->closing = true;
+    loop_unpost(&listener->resume);
+    loop_stop_timer(listener->loop, &listener->retry);
+    if (operation_is_armed(&listener->accept))
+        ring_cancel(listener->loop->ring, &listener->accept);
+    else
+        finish_close(listener);
+}
