@@ -1,0 +1,56 @@
+/*
+ * One client's connection to an HTTP server: requests in, responses out, and the way out of HTTP
+ * (an upgrade), after which the bytes are somebody else's.
+ *
+ * A connection is a member of its server's scope, and is freed by itself when it has closed. What a
+ * server's user needs for each connection is embedded around this struct (see struct http_server).
+ * What only HTTP needs lives in an exchange that an upgrade frees, so that an upgraded connection
+ * is small.
+ *
+ * Requests of one connection are answered one after the other; pipelined ones wait.
+ */
+#ifndef RINGCAST_SERVER_CONNECTION_H
+#define RINGCAST_SERVER_CONNECTION_H
+
+#include "http/request.h"
+#include "http/writer.h"
+#include "loop/scope.h"
+#include "transport/transport.h"
+
+struct http_server;
+struct exchange;
+
+struct http_connection {
+    struct transport transport;
+    struct http_server *server;
+    struct scope_member member;
+    struct exchange *exchange; /* NULL once upgraded */
+};
+
+/*
+ * Answers the request that the server has announced, then or later. Status, type and extra fields
+ * come from `head`; length, date and Connection are filled in. `body` is copied. A HEAD request gets
+ * the head alone. `close` ends the connection behind it.
+ */
+void http_connection_respond(struct http_connection *connection,
+                             const struct http_response_head *head, struct bytes body, bool close);
+
+/* The same with a plain text: the status, its reason, and why. For errors. */
+void http_connection_refuse(struct http_connection *connection, int status, const char *why);
+
+/*
+ * Leaves HTTP: from now on the transport's events are `events`, the connection's scope asks it to end
+ * by `member`, and the exchange with its request is gone. The caller sends the response itself.
+ * `behind` takes over what came behind the request; the caller must fini it.
+ */
+void http_connection_upgrade(struct http_connection *connection,
+                             const struct transport_events *events,
+                             const struct scope_member_handler *member, struct buffer *behind);
+
+/*
+ * Frees the connection's memory and leaves the scope. To be called by the `closed` event that an
+ * upgrade installed; before an upgrade the server does it.
+ */
+void http_connection_free(struct http_connection *connection);
+
+#endif

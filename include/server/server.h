@@ -1,0 +1,83 @@
+/*
+ * An HTTP/1.1 server on one loop: listens, accepts, parses requests and announces them.
+ *
+ * Bounds: the head of a request must be complete within `head_timeout` of the connection's start (or
+ * of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
+ * http_request_limits; a body is at most `max_body`. A peer that breaks a bound gets the fitting
+ * status and is closed.
+ */
+#ifndef RINGCAST_SERVER_SERVER_H
+#define RINGCAST_SERVER_SERVER_H
+
+#include "net/listener.h"
+#include "server/connection.h"
+
+enum { HTTP_LISTENERS_MAX = 2 };
+
+/* Constant and static. */
+struct http_server_events {
+    /*
+     * A whole request. It is lent until it is answered; the callee calls http_connection_respond(),
+     * _refuse() or _upgrade() once, now or later.
+     */
+    void (*requested)(struct http_connection *connection, const struct http_request *request,
+                      struct bytes body);
+    /* It closed without an upgrade, and is about to be freed: whoever waits for it must let go.
+     * May be NULL. */
+    void (*closed)(struct http_connection *connection);
+};
+
+struct http_server_options {
+    size_t connection_size; /* of the struct whose first field is the http_connection */
+    uint64_t head_timeout;  /* nanoseconds */
+    uint64_t idle_timeout;  /* of a kept-alive connection between requests */
+    size_t max_body;
+    unsigned max_connections;
+};
+
+struct http_server_statistics {
+    struct counter accepted;
+    struct counter open;           /* now */
+    struct counter refused;        /* over max_connections */
+    struct counter accept_pauses;  /* out of descriptors */
+    struct counter requests;
+    struct counter bad_requests;
+    struct counter head_timeouts;
+};
+
+struct http_server {
+    struct loop *loop;
+    const struct http_server_events *events;
+    struct http_server_options options;
+    void *context;       /* the user's */
+    struct scope connections;
+    struct listener listeners[HTTP_LISTENERS_MAX];
+    size_t listener_count;
+    size_t listeners_open;
+    bool closing;
+    struct http_server_statistics statistics;
+    void (*ended)(struct http_server *server);
+};
+
+/* A server that listens nowhere yet, in the caller's memory. */
+void http_server_init(struct http_server *server, struct loop *loop,
+                      const struct http_server_options *options,
+                      const struct http_server_events *events, void *context);
+
+/*
+ * Listens on `addresses` (1 or 2). An address that this machine does not have is passed over if
+ * another works. Ports that were 0 are filled in, the same for both. On an error nothing listens.
+ */
+enum error http_server_listen(struct http_server *server, struct address *addresses, size_t count);
+
+/* Stops accepting; connections stay. */
+void http_server_stop_listening(struct http_server *server);
+
+/*
+ * Stops accepting, asks all connections to end, and calls `ended` when all have. A connection in HTTP
+ * sends the response it is at and closes; an upgraded one is asked by the handler that its upgrade
+ * gave.
+ */
+void http_server_close(struct http_server *server, void (*ended)(struct http_server *server));
+
+#endif

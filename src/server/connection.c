@@ -1,0 +1,328 @@
+/*
+ * One exchange after another. The flow of each:
+ *   transport_received    bytes are parsed; a whole request is announced
+ *   http_connection_respond, or _refuse: the response is written and sent
+ *   transport_sent        all of it is out: the next request, or the end
+ *   linger                the end: our side is shut, the peer has a moment to read and close, since
+ *                         closing with unread input would reset the connection and lose the response
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "exchange.h"
+
+enum { LINGER_SECONDS = 2, BEHIND_MAX = 64 * 1024 };
+
+static void read_on(struct exchange *exchange, struct bytes input);
+
+static struct http_connection *connection_of(struct transport *transport) {
+    return container_of(transport, struct http_connection, transport);
+}
+
+static struct loop *loop_of(struct exchange *exchange) {
+    return exchange->connection->server->loop;
+}
+
+static void set_timer(struct exchange *exchange, uint64_t duration) {
+    struct loop *loop = loop_of(exchange);
+    loop_start_timer(loop, &exchange->timer, loop->now + duration);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+static void linger(struct exchange *exchange) {
+    exchange->state = EXCHANGE_LINGERING;
+    if (exchange->peer_ended) {
+        transport_close(&exchange->connection->transport);
+        return;
+    }
+    transport_shutdown(&exchange->connection->transport);
+    transport_start_receive(&exchange->connection->transport);
+    set_timer(exchange, LINGER_SECONDS * SECOND);
+}
+
+static void exchange_free(struct exchange *exchange) {
+    loop_stop_timer(loop_of(exchange), &exchange->timer);
+    http_request_fini(&exchange->request);
+    buffer_fini(&exchange->body);
+    buffer_fini(&exchange->behind);
+    buffer_fini(&exchange->output);
+    exchange->connection->exchange = NULL;
+    memory_free(exchange);
+}
+
+static void timed_out(struct timer *timer) {
+    struct exchange *exchange = container_of(timer, struct exchange, timer);
+    struct http_connection *connection = exchange->connection;
+    if (exchange->state == EXCHANGE_READING && http_request_started(&exchange->request)) {
+        counter_add(&connection->server->statistics.head_timeouts, 1);
+        http_connection_refuse(connection, HTTP_STATUS_REQUEST_TIMEOUT,
+                               "the request took too long to arrive");
+        return;
+    }
+    if (exchange->state == EXCHANGE_READING)
+        counter_add(&connection->server->statistics.head_timeouts, 1);
+    transport_close(&connection->transport);
+}
+
+static const struct timer_handler timer_handler = {"http_timeout", timed_out};
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+static int status_of(enum error error) {
+    switch (error) {
+    case ERROR_HTTP_LINE_TOO_LONG:
+        return HTTP_STATUS_URI_TOO_LONG;
+    case ERROR_HTTP_HEAD_TOO_LARGE:
+        return HTTP_STATUS_FIELDS_TOO_LARGE;
+    case ERROR_UNSUPPORTED:
+        return HTTP_STATUS_NOT_IMPLEMENTED;
+    case ERROR_NO_MEMORY:
+        return HTTP_STATUS_SERVICE_UNAVAILABLE;
+    default:
+        return HTTP_STATUS_BAD_REQUEST;
+    }
+}
+
+static void refuse_bad_request(struct exchange *exchange) {
+    enum error error = http_request_error(&exchange->request);
+    counter_add(&exchange->connection->server->statistics.bad_requests, 1);
+    http_connection_refuse(exchange->connection, status_of(error), error_text(error));
+}
+
+static enum error keep_body(struct exchange *exchange, struct bytes piece) {
+    if (piece.size > exchange->connection->server->options.max_body - exchange->body.size)
+        return ERROR_BODY_TOO_LARGE;
+    return buffer_append(&exchange->body, piece.data, piece.size);
+}
+
+static void invite_body(struct exchange *exchange) {
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct http_connection *connection = exchange->connection;
+    /* a client that gets no 100 sends its body after a while all the same (RFC 9110 10.1.1) */
+    if (exchange->request.expects_continue && !transport_is_sending(&connection->transport) &&
+        buffer_append(&exchange->output, go_on, sizeof go_on - 1) == ERROR_NONE)
+        transport_send(&connection->transport, exchange->output.data, exchange->output.size);
+}
+
+static void announce(struct exchange *exchange, struct bytes rest) {
+    struct http_connection *connection = exchange->connection;
+    exchange->state = EXCHANGE_ANNOUNCED;
+    loop_stop_timer(loop_of(exchange), &exchange->timer);
+    counter_add(&connection->server->statistics.requests, 1);
+    struct buffer behind = {0};
+    if (buffer_append(&behind, rest.data, rest.size) != ERROR_NONE) {
+        http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
+        return;
+    }
+    buffer_fini(&exchange->behind);
+    exchange->behind = behind;
+    connection->server->events->requested(connection, &exchange->request,
+                                          buffer_bytes(&exchange->body));
+}
+
+static void read_on(struct exchange *exchange, struct bytes input) {
+    bool idle = !http_request_started(&exchange->request);
+    for (;;) {
+        struct bytes body;
+        switch (http_request_next(&exchange->request, &input, &body)) {
+        case HTTP_NEED_MORE:
+            /* the first byte of a request on a kept-alive connection starts the head's time */
+            if (idle && http_request_started(&exchange->request))
+                set_timer(exchange, exchange->connection->server->options.head_timeout);
+            return;
+        case HTTP_HEAD:
+            if (input.size == 0)
+                invite_body(exchange);
+            continue;
+        case HTTP_BODY:
+            if (keep_body(exchange, body) == ERROR_NONE)
+                continue;
+            http_connection_refuse(exchange->connection, HTTP_STATUS_CONTENT_TOO_LARGE,
+                                   "the body is larger than this server takes");
+            return;
+        case HTTP_END:
+            announce(exchange, input);
+            return;
+        case HTTP_ERROR:
+            refuse_bad_request(exchange);
+            return;
+        }
+    }
+}
+
+static void keep_behind(struct exchange *exchange, struct bytes input) {
+    if (buffer_append(&exchange->behind, input.data, input.size) != ERROR_NONE ||
+        exchange->behind.size > BEHIND_MAX)
+        transport_pause_receive(&exchange->connection->transport);
+}
+
+static void received(struct transport *transport, uint8_t *data, size_t size) {
+    struct exchange *exchange = connection_of(transport)->exchange;
+    if (exchange->state == EXCHANGE_READING)
+        read_on(exchange, bytes_make(data, size));
+    else if (exchange->state != EXCHANGE_LINGERING)
+        keep_behind(exchange, bytes_make(data, size));
+}
+
+/* A peer may end its side and still wait for the answer. */
+static void ended(struct transport *transport, enum error error) {
+    struct exchange *exchange = connection_of(transport)->exchange;
+    exchange->peer_ended = true;
+    bool answering =
+        exchange->state == EXCHANGE_ANNOUNCED || exchange->state == EXCHANGE_RESPONDING;
+    if (!answering || error != ERROR_END_OF_STREAM)
+        transport_close(transport);
+}
+
+/* ---- answering -------------------------------------------------------------------------------- */
+
+static void next_request(struct exchange *exchange) {
+    struct http_connection *connection = exchange->connection;
+    exchange->state = EXCHANGE_READING;
+    http_request_start(&exchange->request);
+    buffer_clear(&exchange->body);
+    set_timer(exchange, connection->server->options.idle_timeout);
+    struct buffer behind = exchange->behind;
+    exchange->behind = (struct buffer){0};
+    transport_start_receive(&connection->transport);
+    if (behind.size > 0)
+        read_on(exchange, buffer_bytes(&behind));
+    else if (exchange->peer_ended)
+        transport_close(&connection->transport);
+    buffer_fini(&behind);
+}
+
+static void sent(struct transport *transport, size_t size, enum error error) {
+    struct exchange *exchange = connection_of(transport)->exchange;
+    if (error != ERROR_NONE) {
+        transport_close(transport);
+        return;
+    }
+    exchange->output_sent += size;
+    if (exchange->output_sent < exchange->output.size) {
+        transport_send(transport, exchange->output.data + exchange->output_sent,
+                       exchange->output.size - exchange->output_sent);
+        return;
+    }
+    buffer_clear(&exchange->output);
+    exchange->output_sent = 0;
+    if (exchange->state != EXCHANGE_RESPONDING)
+        return; /* it was a 100 Continue */
+    if (exchange->close_after)
+        linger(exchange);
+    else
+        next_request(exchange);
+}
+
+/* The output may be in flight already, with a 100 Continue: then `sent` goes on with the rest.
+ * Appending could move memory that the kernel reads, so the response waits in a buffer of its own. */
+static enum error write_response(struct exchange *exchange, const struct http_response_head *head,
+                                 struct bytes body, struct buffer *out) {
+    struct http_response_head complete = *head;
+    complete.date = (int64_t)(ring_wall(loop_of(exchange)->ring) / SECOND);
+    complete.content_length = (int64_t)body.size;
+    complete.connection = exchange->close_after ? "close" : head->connection;
+    enum error error = http_write_response(out, &complete);
+    if (error == ERROR_NONE && !bytes_equal(exchange->request.method, bytes_of("HEAD")))
+        error = buffer_append(out, body.data, body.size);
+    return error;
+}
+
+void http_connection_respond(struct http_connection *connection,
+                             const struct http_response_head *head, struct bytes body, bool close) {
+    struct exchange *exchange = connection->exchange;
+    if (connection->transport.stream.closing)
+        return;
+    exchange->close_after = close || !http_request_keeps_alive(&exchange->request) ||
+                            scope_is_cancelled(&connection->server->connections);
+    exchange->state = EXCHANGE_RESPONDING;
+    struct buffer out = {0};
+    if (transport_is_sending(&connection->transport) ||
+        write_response(exchange, head, body, &out) != ERROR_NONE) {
+        buffer_fini(&out);
+        transport_close(&connection->transport);
+        return;
+    }
+    buffer_fini(&exchange->output);
+    exchange->output = out;
+    exchange->output_sent = 0;
+    loop_stop_timer(loop_of(exchange), &exchange->timer);
+    set_timer(exchange, connection->server->options.idle_timeout);
+    transport_send(&connection->transport, out.data, out.size);
+}
+
+void http_connection_refuse(struct http_connection *connection, int status, const char *why) {
+    struct buffer text = {0};
+    struct bytes body = {0};
+    if (buffer_format(&text, "%d %s: %s\n", status, http_status_text(status), why) == ERROR_NONE)
+        body = buffer_bytes(&text);
+    const struct http_response_head head = {
+        .status = status,
+        .content_type = bytes_of("text/plain; charset=utf-8"),
+    };
+    http_connection_respond(connection, &head, body, true);
+    buffer_fini(&text);
+}
+
+/* ---- beginning and upgrade -------------------------------------------------------------------- */
+
+static void closed(struct transport *transport) {
+    struct http_connection *connection = connection_of(transport);
+    if (connection->server->events->closed != NULL)
+        connection->server->events->closed(connection);
+    exchange_free(connection->exchange);
+    http_connection_free(connection);
+}
+
+static const struct transport_events exchange_events = {
+    .received = received,
+    .ended = ended,
+    .sent = sent,
+    .closed = closed,
+};
+
+/* The response that is due is still sent, as the last one; an idle connection closes at once. */
+static void cancel_exchange(struct scope_member *member) {
+    struct http_connection *connection = container_of(member, struct http_connection, member);
+    struct exchange *exchange = connection->exchange;
+    exchange->close_after = true;
+    if (exchange->state == EXCHANGE_READING)
+        transport_close(&connection->transport);
+}
+
+const struct scope_member_handler exchange_member_handler = {"http_connection", cancel_exchange};
+
+enum error exchange_start(struct http_connection *connection) {
+    struct exchange *exchange = memory_allocate_zeroed(sizeof *exchange);
+    if (exchange == NULL)
+        return ERROR_NO_MEMORY;
+    exchange->connection = connection;
+    exchange->timer.handler = &timer_handler;
+    http_request_init(&exchange->request, &http_request_limits);
+    connection->exchange = exchange;
+    transport_init_plain(&connection->transport, connection->server->loop,
+                         connection->transport.stream.descriptor, &exchange_events);
+    set_timer(exchange, connection->server->options.head_timeout);
+    transport_start_receive(&connection->transport);
+    return ERROR_NONE;
+}
+
+void http_connection_upgrade(struct http_connection *connection,
+                             const struct transport_events *events,
+                             const struct scope_member_handler *member, struct buffer *behind) {
+    struct exchange *exchange = connection->exchange;
+    assert(exchange->state == EXCHANGE_ANNOUNCED && !transport_is_sending(&connection->transport));
+    *behind = exchange->behind;
+    exchange->behind = (struct buffer){0};
+    bool peer_ended = exchange->peer_ended;
+    exchange_free(exchange);
+    connection->transport.events = events;
+    connection->member.handler = member;
+    if (peer_ended)
+        transport_close(&connection->transport);
+    else
+        transport_start_receive(&connection->transport);
+}

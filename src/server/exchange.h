@@ -1,0 +1,33 @@
+/* What a connection needs only while it speaks HTTP. */
+#ifndef RINGCAST_SERVER_EXCHANGE_H
+#define RINGCAST_SERVER_EXCHANGE_H
+
+#include "server/server.h"
+
+enum exchange_state {
+    EXCHANGE_READING,    /* a request is awaited or arriving */
+    EXCHANGE_ANNOUNCED,  /* the server's user has it */
+    EXCHANGE_RESPONDING, /* a response is being sent */
+    EXCHANGE_LINGERING,  /* all is sent; what still arrives is discarded until the peer closes */
+};
+
+struct exchange {
+    struct http_connection *connection;
+    struct http_request request;
+    enum exchange_state state;
+    bool close_after;      /* the response in flight is the last one */
+    bool peer_ended;
+    struct buffer body;
+    struct buffer behind;  /* arrived while a request was being answered */
+    struct buffer output;
+    size_t output_sent;
+    struct timer timer;    /* head, idle or linger time-out, by state */
+};
+
+/* Makes the connection ready for its first request. */
+enum error exchange_start(struct http_connection *connection);
+
+/* Asked by the server's scope. */
+extern const struct scope_member_handler exchange_member_handler;
+
+#endif

@@ -1,0 +1,132 @@
+#include "server/server.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "exchange.h"
+#include "ring/socket.h"
+
+/* ---- accepting -------------------------------------------------------------------------------- */
+
+static void refuse(struct http_server *server, int descriptor) {
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                               "Connection: close\r\nContent-Length: 0\r\n\r\n";
+    counter_add(&server->statistics.refused, 1);
+    socket_send_once(server->loop->ring, descriptor, busy, sizeof busy - 1);
+    loop_close_descriptor(server->loop, descriptor);
+}
+
+static void accepted(struct listener *listener, int descriptor) {
+    struct http_server *server =
+        container_of(listener - listener->index, struct http_server, listeners[0]);
+    if (counter_read(&server->statistics.open) >= server->options.max_connections) {
+        refuse(server, descriptor);
+        return;
+    }
+    struct http_connection *connection = memory_allocate_zeroed(server->options.connection_size);
+    if (connection == NULL) {
+        refuse(server, descriptor);
+        return;
+    }
+    connection->server = server;
+    connection->member.handler = &exchange_member_handler;
+    connection->transport.stream.descriptor = descriptor;
+    if (scope_enter(&server->connections, &connection->member) != ERROR_NONE ||
+        exchange_start(connection) != ERROR_NONE) {
+        if (connection->member.scope != NULL)
+            scope_leave(&connection->member, ERROR_NONE);
+        memory_free(connection);
+        refuse(server, descriptor);
+        return;
+    }
+    counter_add(&server->statistics.accepted, 1);
+    counter_add(&server->statistics.open, 1);
+}
+
+/* ---- ending ----------------------------------------------------------------------------------- */
+
+static void end_if_done(struct http_server *server) {
+    if (server->listeners_open > 0 || !server->closing || server->connections.loop != NULL)
+        return;
+    server->ended(server);
+}
+
+static void listener_closed(struct listener *listener) {
+    struct http_server *server =
+        container_of(listener - listener->index, struct http_server, listeners[0]);
+    server->listeners_open--;
+    end_if_done(server);
+}
+
+static void connections_ended(struct scope *scope) {
+    struct http_server *server = container_of(scope, struct http_server, connections);
+    scope_fini(scope);
+    scope->loop = NULL; /* says that it is over */
+    end_if_done(server);
+}
+
+static const struct listener_events listener_events = {
+    .accepted = accepted,
+    .closed = listener_closed,
+};
+
+void http_connection_free(struct http_connection *connection) {
+    counter_subtract(&connection->server->statistics.open, 1);
+    scope_leave(&connection->member, ERROR_NONE);
+    memory_free(connection);
+}
+
+/* ---- life cycle ------------------------------------------------------------------------------- */
+
+void http_server_init(struct http_server *server, struct loop *loop,
+                      const struct http_server_options *options,
+                      const struct http_server_events *events, void *context) {
+    assert(options->connection_size >= sizeof(struct http_connection));
+    *server = (struct http_server){
+        .loop = loop, .events = events, .options = *options, .context = context};
+    scope_init(&server->connections, loop, NULL, SCOPE_COLLECT, connections_ended);
+}
+
+static bool is_absent(enum error error) {
+    return error == ERROR_ADDRESS_UNAVAILABLE || error == ERROR_UNSUPPORTED;
+}
+
+enum error http_server_listen(struct http_server *server, struct address *addresses,
+                              size_t count) {
+    enum error first_error = ERROR_NONE;
+    uint16_t port = 0;
+    assert(count > 0 && count <= HTTP_LISTENERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct listener *listener = &server->listeners[server->listener_count];
+        if (address_port(&addresses[i]) == 0)
+            address_set_port(&addresses[i], port);
+        enum error error =
+            listener_open(listener, server->loop, &addresses[i], &listener_events);
+        if (error == ERROR_NONE) {
+            port = address_port(&addresses[i]);
+            listener->index = server->listener_count++;
+            listener->shortages = &server->statistics.accept_pauses;
+            server->listeners_open++;
+        } else if (first_error == ERROR_NONE || !is_absent(error)) {
+            first_error = error;
+        }
+    }
+    if (server->listener_count > 0 && (first_error == ERROR_NONE || is_absent(first_error)))
+        return ERROR_NONE;
+    http_server_stop_listening(server);
+    return first_error;
+}
+
+void http_server_stop_listening(struct http_server *server) {
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+}
+
+void http_server_close(struct http_server *server, void (*ended)(struct http_server *server)) {
+    server->closing = true;
+    server->ended = ended;
+    http_server_stop_listening(server);
+    scope_cancel(&server->connections);
+    scope_join(&server->connections);
+}

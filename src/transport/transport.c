@@ -1,0 +1,256 @@
+#include "transport/transport.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "ring/socket.h"
+
+enum { PLAIN_PIECE = 16 * 1024, ENCRYPT_MOST = 64 * 1024 };
+
+/* What TLS adds. Two output buffers: the engine may write more while one is being sent. */
+struct secure {
+    struct tls *tls;
+    struct buffer sending; /* the kernel reads from it while the stream is sending */
+    size_t sent_size;      /* of `sending` */
+    size_t user_size;      /* plain bytes of the send in flight; 0: none */
+    bool opened;
+    bool ended;
+};
+
+static struct transport *transport_of(struct stream *stream) {
+    return container_of(stream, struct transport, stream);
+}
+
+/* ---- plain ------------------------------------------------------------------------------------ */
+
+static void plain_received(struct stream *stream, uint8_t *data, size_t size) {
+    struct transport *transport = transport_of(stream);
+    transport->events->received(transport, data, size);
+}
+
+static void plain_ended(struct stream *stream, enum error error) {
+    struct transport *transport = transport_of(stream);
+    transport->events->ended(transport, error);
+}
+
+static void plain_sent(struct stream *stream, size_t size, enum error error) {
+    struct transport *transport = transport_of(stream);
+    transport->events->sent(transport, size, error);
+}
+
+static void plain_closed(struct stream *stream) {
+    struct transport *transport = transport_of(stream);
+    transport->events->closed(transport);
+}
+
+static const struct stream_events plain_events = {
+    .received = plain_received,
+    .ended = plain_ended,
+    .sent = plain_sent,
+    .closed = plain_closed,
+};
+
+/* ---- under TLS -------------------------------------------------------------------------------- */
+
+/* Starts sending what the engine has written, unless a send is in flight. */
+static void flush(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    struct buffer *output = tls_output(secure->tls);
+    if (transport->stream.closing || stream_is_sending(&transport->stream) || output->size == 0)
+        return;
+    struct buffer emptied = secure->sending;
+    buffer_clear(&emptied);
+    secure->sending = *output;
+    *output = emptied;
+    secure->sent_size = 0;
+    stream_send(&transport->stream, secure->sending.data, secure->sending.size);
+}
+
+static void end(struct transport *transport, enum error error) {
+    if (transport->secure->ended || transport->stream.closing)
+        return;
+    transport->secure->ended = true;
+    transport->events->ended(transport, error);
+}
+
+/* Hands out all plain text that is there. The callee may close the transport at any piece. */
+static enum tls_status read_all(struct transport *transport) {
+    uint8_t plain[PLAIN_PIECE];
+    size_t size;
+    enum tls_status status;
+    while ((status = tls_read(transport->secure->tls, plain, sizeof plain, &size)) == TLS_DONE) {
+        transport->events->received(transport, plain, size);
+        if (transport->stream.closing)
+            break;
+    }
+    return status;
+}
+
+/* Goes on after something arrived: the handshake first, then plain text, then the end. */
+static void advance(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    enum tls_status status = tls_handshake(secure->tls);
+    if (status == TLS_DONE && !secure->opened) {
+        secure->opened = true;
+        flush(transport);
+        transport->events->opened(transport);
+    }
+    if (status == TLS_DONE && !transport->stream.closing)
+        status = read_all(transport);
+    if (transport->stream.closing)
+        return;
+    flush(transport);
+    if (status == TLS_CLOSED)
+        end(transport, ERROR_END_OF_STREAM);
+    else if (status == TLS_ERROR)
+        end(transport, tls_error(secure->tls));
+}
+
+static void secure_received(struct stream *stream, uint8_t *data, size_t size) {
+    struct transport *transport = transport_of(stream);
+    enum error error = tls_receive(transport->secure->tls, bytes_make(data, size));
+    if (error != ERROR_NONE)
+        end(transport, error);
+    else
+        advance(transport);
+}
+
+static void secure_stream_ended(struct stream *stream, enum error error) {
+    struct transport *transport = transport_of(stream);
+    if (error == ERROR_END_OF_STREAM) {
+        tls_end_of_stream(transport->secure->tls);
+        advance(transport);
+    } else {
+        end(transport, error);
+    }
+}
+
+static void report_sent(struct transport *transport, enum error error) {
+    size_t size = transport->secure->user_size;
+    transport->secure->user_size = 0;
+    if (size > 0)
+        transport->events->sent(transport, error == ERROR_NONE ? size : 0, error);
+    else if (error != ERROR_NONE)
+        end(transport, error);
+}
+
+static void secure_sent(struct stream *stream, size_t size, enum error error) {
+    struct transport *transport = transport_of(stream);
+    struct secure *secure = transport->secure;
+    secure->sent_size += size;
+    if (error == ERROR_NONE && secure->sent_size < secure->sending.size) {
+        stream_send(stream, secure->sending.data + secure->sent_size,
+                    secure->sending.size - secure->sent_size);
+        return;
+    }
+    if (error == ERROR_NONE && tls_output(secure->tls)->size > 0) {
+        flush(transport);
+        return;
+    }
+    report_sent(transport, error);
+}
+
+static void secure_closed(struct stream *stream) {
+    struct transport *transport = transport_of(stream);
+    tls_free(transport->secure->tls);
+    buffer_fini(&transport->secure->sending);
+    memory_free(transport->secure);
+    transport->secure = NULL;
+    transport->events->closed(transport);
+}
+
+static const struct stream_events secure_events = {
+    .received = secure_received,
+    .ended = secure_stream_ended,
+    .sent = secure_sent,
+    .closed = secure_closed,
+};
+
+/* ---- both ------------------------------------------------------------------------------------- */
+
+void transport_init_plain(struct transport *transport, struct loop *loop, int descriptor,
+                          const struct transport_events *events) {
+    transport->events = events;
+    transport->secure = NULL;
+    stream_init(&transport->stream, loop, descriptor, &plain_events);
+}
+
+enum error transport_init_secure(struct transport *transport, struct loop *loop, int descriptor,
+                                 struct tls *tls, const struct transport_events *events) {
+    struct secure *secure = memory_allocate_zeroed(sizeof *secure);
+    if (secure == NULL)
+        return ERROR_NO_MEMORY;
+    secure->tls = tls;
+    transport->events = events;
+    transport->secure = secure;
+    stream_init(&transport->stream, loop, descriptor, &secure_events);
+    tls_handshake(tls); /* a failure here is found again, and reported, when something arrives */
+    flush(transport);
+    stream_start_receive(&transport->stream);
+    return ERROR_NONE;
+}
+
+void transport_start_receive(struct transport *transport) {
+    stream_start_receive(&transport->stream);
+}
+
+void transport_pause_receive(struct transport *transport) {
+    stream_pause_receive(&transport->stream);
+}
+
+void transport_send(struct transport *transport, const void *data, size_t size) {
+    struct secure *secure = transport->secure;
+    if (secure == NULL) {
+        stream_send(&transport->stream, data, size);
+        return;
+    }
+    assert(secure->user_size == 0 && size > 0);
+    secure->user_size = size < ENCRYPT_MOST ? size : ENCRYPT_MOST;
+    enum error error = tls_write(secure->tls, bytes_make(data, secure->user_size));
+    if (error != ERROR_NONE)
+        end(transport, error);
+    else
+        flush(transport);
+}
+
+void transport_cancel_send(struct transport *transport) {
+    if (transport->secure == NULL)
+        stream_cancel_send(&transport->stream);
+}
+
+bool transport_is_sending(const struct transport *transport) {
+    return transport->secure == NULL ? stream_is_sending(&transport->stream)
+                                     : transport->secure->user_size > 0;
+}
+
+/* close_notify goes out with what is there; the FIN only matters to plain peers. */
+void transport_shutdown(struct transport *transport) {
+    if (transport->secure == NULL) {
+        stream_shutdown(&transport->stream);
+        return;
+    }
+    if (transport->secure->opened && tls_close(transport->secure->tls) == ERROR_NONE)
+        flush(transport);
+}
+
+static void say_goodbye(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    if (!secure->opened || stream_is_sending(&transport->stream))
+        return;
+    if (tls_close(secure->tls) != ERROR_NONE)
+        return;
+    struct bytes output = buffer_bytes(tls_output(secure->tls));
+    if (output.size > 0)
+        socket_send_once(transport->stream.loop->ring, transport->stream.descriptor, output.data,
+                         output.size);
+}
+
+void transport_close(struct transport *transport) {
+    if (transport->secure != NULL && !transport->stream.closing)
+        say_goodbye(transport);
+    stream_close(&transport->stream);
+}
+
+struct tls *transport_tls(const struct transport *transport) {
+    return transport->secure == NULL ? NULL : transport->secure->tls;
+}
