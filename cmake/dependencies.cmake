@@ -1,13 +1,17 @@
 # Third-party libraries, each behind one imported target: dependency::NAME.
 find_package(PkgConfig REQUIRED)
 
+# "name version, ..." of all of them, for `ringcast --version`.
+set(RINGCAST_LIBRARIES "")
+
 # ringcast_dependency(NAME PKG_CONFIG_SPEC)
-function(ringcast_dependency name specification)
+macro(ringcast_dependency name specification)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET "${specification}")
+    list(APPEND RINGCAST_LIBRARIES "${${name}_MODULE_NAME} ${${name}_VERSION}")
     add_library(dependency_${name} INTERFACE)
     target_link_libraries(dependency_${name} INTERFACE PkgConfig::${name})
     add_library(dependency::${name} ALIAS dependency_${name})
-endfunction()
+endmacro()
 
 ringcast_dependency(uring "liburing>=2.3")
 ringcast_dependency(cares "libcares>=1.18")
@@ -37,3 +41,9 @@ else()
 endif()
 target_include_directories(dependency_llhttp SYSTEM INTERFACE ${LLHTTP_INCLUDE})
 add_library(dependency::llhttp ALIAS dependency_llhttp)
+
+file(STRINGS ${LLHTTP_INCLUDE}/llhttp.h llhttp_versions REGEX "define LLHTTP_VERSION_(MAJOR|MINOR|PATCH)")
+string(REGEX REPLACE "[^;0-9]" "" llhttp_version "${llhttp_versions}")
+string(REPLACE ";" "." llhttp_version "${llhttp_version}")
+list(APPEND RINGCAST_LIBRARIES "llhttp ${llhttp_version}")
+list(JOIN RINGCAST_LIBRARIES ", " RINGCAST_LIBRARIES)

@@ -20,3 +20,7 @@ foreach(source ${unit_tests})
     add_test(NAME ${test} COMMAND unit_${test})
     set_tests_properties(${test} PROPERTIES TIMEOUT 120 LABELS unit)
 endforeach()
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME layers COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/cmake/check_layers.py
+                             ${CMAKE_SOURCE_DIR})

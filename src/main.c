@@ -1,3 +1,5 @@
-int main(void) {
-    return 0;
+#include "app/program.h"
+
+int main(int count, char **arguments) {
+    return program_run(count, arguments);
 }

@@ -39,10 +39,12 @@ struct resolver_statistics {
 };
 
 /*
- * A resolver with the system's configuration (/etc/resolv.conf, /etc/hosts). A query that gets no
- * answer within `timeout` (nanoseconds) fails.
+ * A resolver with the system's configuration (/etc/resolv.conf, /etc/hosts), or with these name
+ * servers ("127.0.0.1:5353,[::1]:53"; NULL: the system's). A query that gets no answer within
+ * `timeout` (nanoseconds) fails.
  */
-enum error resolver_new(struct loop *loop, uint64_t timeout, struct resolver **resolver);
+enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
+                        struct resolver **resolver);
 
 /* Abandons all queries and lookups; `closed` runs when nothing is armed any more, and the resolver is gone. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *context), void *context);

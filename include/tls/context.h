@@ -3,12 +3,12 @@
  * certificate and its key on the server side.
  *
  * A client context verifies: the chain up to an authority, the dates, and the name or address of
- * the host. The TLS library as Debian builds it verifies nothing unless told to; it is told here and
- * nowhere else. TLS 1.2 and 1.3 only, forward-secret AEAD suites only, X25519 first.
+ * the host. The TLS library as Debian builds it verifies nothing unless told to; it is told here
+ * and nowhere else. TLS 1.2 and 1.3 only, forward-secret AEAD suites only, X25519 first.
  *
- * Life cycle: made once at start-up (it reads files), freed after its last connection. A context may
- * be used by several threads at a time; each connection belongs to one thread. The first context
- * sets up the library: it must be made before other threads use TLS.
+ * Life cycle: made once at start-up (it reads files), freed after its last connection. A context
+ * may be used by several threads at a time; each connection belongs to one thread. The first
+ * context sets up the library: it must be made before other threads use TLS.
  */
 #ifndef RINGCAST_TLS_CONTEXT_H
 #define RINGCAST_TLS_CONTEXT_H
@@ -41,8 +41,8 @@ struct tls_server_options {
  * Makes a context for connections to servers. A certificate in the authority file that the library
  * cannot use is skipped; a file without a usable one is an error.
  *
- * ERROR_NOT_FOUND and the like: the file cannot be read. ERROR_CONFIG_INVALID: nothing usable in it.
- * ERROR_NO_MEMORY. On failure `*out` is NULL. `detail` is always written.
+ * ERROR_NOT_FOUND and the like: the file cannot be read. ERROR_CONFIG_INVALID: nothing usable in
+ * it. ERROR_NO_MEMORY. On failure `*out` is NULL. `detail` is always written.
  */
 enum error tls_context_new_client(const struct tls_client_options *options,
                                   struct tls_context **out, struct tls_detail *detail);
@@ -65,7 +65,7 @@ size_t tls_context_skipped_count(const struct tls_context *context);
 const char *tls_library_version(void);
 
 /*
- * Frees what the library keeps for the calling thread (tables of curve points, some ten KiB). For
+ * Frees what the library keeps for the calling thread (tables of curve points, some 3 MiB). For
  * threads that used TLS and end before the process does.
  */
 void tls_thread_fini(void);

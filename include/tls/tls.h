@@ -10,8 +10,8 @@
  *     tls_handshake(tls)                   until it has said TLS_DONE
  *     tls_read(tls, …)                     until it says TLS_WANT_MORE
  *
- * and after *every* call send what tls_output() holds, after a failure too: the alert that tells the
- * peer why stands there. When the stream ends, tls_end_of_stream(), and read on as above.
+ * and after *every* call send what tls_output() holds, after a failure too: the alert that tells
+ * the peer why stands there. When the stream ends, tls_end_of_stream(), and read on as above.
  *
  * A failure is final: every later call says the same. tls_error() and tls_error_detail() tell it.
  * A connection belongs to one thread, and borrows its context, which must outlive it.
@@ -60,8 +60,8 @@ void tls_free(struct tls *tls);
 
 /*
  * Takes ciphertext over (it is copied). ERROR_LIMIT_REACHED: more than TLS_INPUT_MAX would wait,
- * nothing was taken, and the connection is as before. ERROR_NO_MEMORY is final. The connection's own
- * error if it has failed.
+ * nothing was taken, and the connection is as before. ERROR_NO_MEMORY is final. The connection's
+ * own error if it has failed.
  */
 enum error tls_receive(struct tls *tls, struct bytes ciphertext);
 
@@ -81,8 +81,8 @@ struct buffer *tls_output(struct tls *tls);
 enum tls_status tls_handshake(struct tls *tls);
 
 /*
- * Reads plaintext, up to `capacity` (> 0) bytes; `*size` of them with TLS_DONE, else 0. Goes on with
- * the handshake first if that is not complete. One call returns at most one record.
+ * Reads plaintext, up to `capacity` (> 0) bytes; `*size` of them with TLS_DONE, else 0. Goes on
+ * with the handshake first if that is not complete. One call returns at most one record.
  */
 enum tls_status tls_read(struct tls *tls, void *out, size_t capacity, size_t *size);
 
@@ -92,7 +92,10 @@ enum tls_status tls_read(struct tls *tls, void *out, size_t capacity, size_t *si
  */
 enum error tls_write(struct tls *tls, struct bytes plaintext);
 
-/* Says close_notify, once. Nothing may be written afterwards; reading goes on. */
+/*
+ * Says close_notify, once; before the end of the handshake nothing. Nothing may be written
+ * afterwards; reading goes on.
+ */
 enum error tls_close(struct tls *tls);
 
 /*

@@ -288,7 +288,8 @@ static void finish(struct task *task) {
 
 static const struct task_handler finish_handler = {"dns_closed", finish};
 
-static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout) {
+static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
+                        const char *servers) {
     uint64_t one_try = timeout / MILLISECOND / TRIES;
     struct ares_options options = {
         .timeout = one_try < 1 ? 1 : (int)one_try,
@@ -298,12 +299,17 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout) 
     };
     int status = ares_init_options(&channel->channel, &options,
                                    ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-    if (status == ARES_SUCCESS)
-        ares_set_socket_functions(channel->channel, &socket_functions, channel);
+    if (status != ARES_SUCCESS)
+        return status;
+    ares_set_socket_functions(channel->channel, &socket_functions, channel);
+    if (servers != NULL)
+        status = ares_set_servers_ports_csv(channel->channel, servers);
+    if (status != ARES_SUCCESS)
+        ares_destroy(channel->channel);
     return status;
 }
 
-enum error ares_channel_new(struct loop *loop, uint64_t timeout,
+enum error ares_channel_new(struct loop *loop, uint64_t timeout, const char *servers,
                             struct ares_channel_on_loop **channel_out) {
     pthread_once(&library_once, start_library);
     if (library_status != ARES_SUCCESS)
@@ -315,7 +321,7 @@ enum error ares_channel_new(struct loop *loop, uint64_t timeout,
     channel->timeout.handler = &timeout_handler;
     channel->finish.handler = &finish_handler;
     list_init(&channel->watches);
-    int status = open_channel(channel, timeout);
+    int status = open_channel(channel, timeout, servers);
     if (status != ARES_SUCCESS) {
         memory_free(channel);
         return error_from_ares(status);

@@ -14,7 +14,8 @@ struct ares_channel_on_loop;
 typedef void ares_answer(void *context, enum error error, const struct address *addresses,
                          size_t count, unsigned ttl);
 
-enum error ares_channel_new(struct loop *loop, uint64_t timeout,
+/* `servers` as for resolver_new(). */
+enum error ares_channel_new(struct loop *loop, uint64_t timeout, const char *servers,
                             struct ares_channel_on_loop **channel);
 
 /* Asks for both families. `answer` may run before this returns. `name` is NUL-terminated. */

@@ -221,13 +221,14 @@ void lookup_abandon(struct lookup *lookup) {
 
 /* ---- life cycle ------------------------------------------------------------------------------- */
 
-enum error resolver_new(struct loop *loop, uint64_t timeout, struct resolver **resolver_out) {
+enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
+                        struct resolver **resolver_out) {
     struct resolver *resolver = memory_allocate_zeroed(sizeof *resolver);
     if (resolver == NULL)
         return ERROR_NO_MEMORY;
     resolver->loop = loop;
     list_init(&resolver->by_age);
-    enum error error = ares_channel_new(loop, timeout, &resolver->channel);
+    enum error error = ares_channel_new(loop, timeout, servers, &resolver->channel);
     if (error != ERROR_NONE) {
         memory_free(resolver);
         return error;

@@ -166,12 +166,15 @@ static enum error use_key(struct tls_context *context, const char *path,
     enum error error = tls_pem_read(path, &content);
     if (error != ERROR_NONE)
         return explain(detail, error, path, error_text(error));
-    int code = wolfSSL_CTX_use_PrivateKey_buffer(context->library, content.data,
-                                                 (long)content.size, WOLFSSL_FILETYPE_PEM);
+    int code = wolfSSL_CTX_use_PrivateKey_buffer(context->library, content.data, (long)content.size,
+                                                 WOLFSSL_FILETYPE_PEM);
     tls_pem_fini(&content);
     if (code != WOLFSSL_SUCCESS)
         return explain(detail, error_of_file(code), path, "not a PEM private key");
-    if (wolfSSL_CTX_check_private_key(context->library) != WOLFSSL_SUCCESS)
+    error = tls_context_try_server(context);
+    if (error == ERROR_NO_MEMORY)
+        return explain(detail, error, path, error_text(error));
+    if (error != ERROR_NONE)
         return explain(detail, ERROR_CONFIG_INVALID, path, "not the key of the certificate");
     return ERROR_NONE;
 }

@@ -70,9 +70,9 @@ static bool fail_for_alert(struct tls *tls) {
     char reason[64];
     snprintf(reason, sizeof reason, "the peer sent alert %d, %s", history.last_rx.code,
              wolfSSL_alert_desc_string_long(history.last_rx.code));
-    tls_fail_with(
-        tls, is_protocol_alert(history.last_rx.code) ? ERROR_TLS_PROTOCOL : ERROR_TLS_FAILED,
-        reason);
+    tls_fail_with(tls,
+                  is_protocol_alert(history.last_rx.code) ? ERROR_TLS_PROTOCOL : ERROR_TLS_FAILED,
+                  reason);
     return true;
 }
 

@@ -28,28 +28,31 @@ static bool is_domain_name(const char *name) {
     }
 }
 
-static struct bytes without_brackets(struct bytes text) {
+/* Copies the text in lower case. False if it does not fit, or has a NUL in it. */
+static bool set_name(struct tls_host *host, struct bytes text) {
+    if (text.size == 0 || text.size > TLS_HOST_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++)
+        host->name[i] = lower(text.data[i]);
+    return strlen(host->name) == text.size;
+}
+
+static bool parse_ipv6(struct tls_host *host, struct bytes text) {
     if (text.size >= 2 && text.data[0] == '[' && text.data[text.size - 1] == ']')
-        return bytes_make(text.data + 1, text.size - 2);
-    return text;
+        text = bytes_make(text.data + 1, text.size - 2);
+    host->address_size = 16;
+    return set_name(host, text) && inet_pton(AF_INET6, host->name, host->address) == 1;
 }
 
 bool tls_host_parse(struct tls_host *host, struct bytes text) {
     *host = (struct tls_host){0};
-    struct bytes bare = without_brackets(text);
-    if (bare.size == text.size && bare.size > 0 && bare.data[bare.size - 1] == '.')
-        bare.size--;
-    if (bare.size == 0 || bare.size > TLS_HOST_NAME_MAX)
+    if (text.size > 0 && memchr(text.data, ':', text.size) != NULL)
+        return parse_ipv6(host, text);
+    if (text.size > 0 && text.data[text.size - 1] == '.')
+        text.size--;
+    if (!set_name(host, text))
         return false;
-    for (size_t i = 0; i < bare.size; i++)
-        host->name[i] = lower(bare.data[i]);
-    if (strlen(host->name) != bare.size)
-        return false;
-    if (inet_pton(AF_INET6, host->name, host->address) == 1)
-        host->address_size = 16;
-    else if (bare.size < text.size && text.data[0] == '[')
-        return false;
-    else if (inet_pton(AF_INET, host->name, host->address) == 1)
+    if (inet_pton(AF_INET, host->name, host->address) == 1)
         host->address_size = 4;
     return host->address_size > 0 || is_domain_name(host->name);
 }

@@ -16,8 +16,8 @@
 enum { TLS_HOST_NAME_MAX = 253 };
 
 struct tls_host {
-    size_t address_size;          /* 4 or 16; 0 for a domain name */
-    uint8_t address[16];          /* in network order */
+    size_t address_size;              /* 4 or 16; 0 for a domain name */
+    uint8_t address[16];              /* in network order */
     char name[TLS_HOST_NAME_MAX + 1]; /* as text: lower case, no brackets, no trailing dot */
 };
 

@@ -2,7 +2,7 @@
 #include <pthread.h>
 
 #include <wolfssl/options.h>
-/* */
+
 #include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/memory.h>
 

@@ -1,6 +1,6 @@
 /*
- * A session as bytes of our own: the library's form of one takes 55 KiB, for the certificates of the
- * chain that it might hold.
+ * A session as bytes of our own: the library's form of one takes 55 KiB, for the certificates of
+ * the chain that it might hold.
  */
 #include "session.h"
 

@@ -117,7 +117,8 @@ static void drop_taken_input(struct tls *tls) {
     tls->input_taken = 0;
 }
 
-/* RFC 8446, section 5.1: a record begins with its type, 20 to 23. Plain HTTP gets a clear answer. */
+/* RFC 8446, section 5.1: a record begins with its type, 20 to 23. Plain HTTP gets a clear answer.
+ */
 static void look_at_first_byte(struct tls *tls, struct bytes ciphertext) {
     if (tls->heard || ciphertext.size == 0)
         return;
@@ -227,6 +228,8 @@ enum error tls_close(struct tls *tls) {
     if (tls->error != ERROR_NONE || tls->close_said)
         return tls->error;
     tls->close_said = true;
+    if (!tls->established)
+        return ERROR_NONE;
     int result = wolfSSL_shutdown(tls->library);
     return result < 0 ? tls_fail(tls, result) : ERROR_NONE;
 }

@@ -1,6 +1,6 @@
 /*
- * Does the server's certificate name the host? The library has checked signatures and dates by then;
- * names are checked here, in host.c's way, before the handshake goes on.
+ * Does the server's certificate name the host? The library has checked signatures and dates by
+ * then; names are checked here, in host.c's way, before the handshake goes on.
  */
 #include <stdio.h>
 
@@ -47,8 +47,7 @@ static void fail_for_name(struct tls *tls, WOLFSSL_STACK *names) {
 }
 
 static bool certificate_names_host(struct tls *tls, WOLFSSL_X509 *certificate) {
-    WOLFSSL_STACK *names =
-        wolfSSL_X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    WOLFSSL_STACK *names = wolfSSL_X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     int count = names == NULL ? 0 : wolfSSL_sk_GENERAL_NAME_num(names);
     bool found = false;
     for (int i = 0; i < count && !found; i++)

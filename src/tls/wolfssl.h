@@ -5,9 +5,9 @@
 #ifndef RINGCAST_TLS_WOLFSSL_H
 #define RINGCAST_TLS_WOLFSSL_H
 
-/* options.h comes first: it says how the library was built, and every other header depends on it. */
+/* options.h comes first: it says how the library was built, and the others depend on it. */
 #include <wolfssl/options.h>
-/* */
+
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn.h>
@@ -35,10 +35,10 @@ struct tls {
     bool heard;   /* the peer has said something */
     bool not_tls; /* … but not a TLS record */
     bool established;
-    bool ended;        /* the stream below has */
-    bool close_seen;   /* the peer's close_notify */
-    bool close_said;   /* ours */
-    enum error error;  /* the first failure */
+    bool ended;       /* the stream below has */
+    bool close_seen;  /* the peer's close_notify */
+    bool close_said;  /* ours */
+    enum error error; /* the first failure */
     struct tls_detail detail;
     struct tls_host host; /* of a client: who the server must be */
 };
@@ -60,6 +60,10 @@ int tls_verify_peer(int verified, WOLFSSL_X509_STORE_CTX *store);
 
 /* Sets up the library; the same answer each time (library.c). */
 enum error tls_library_start(void);
+
+/* Shakes hands with a client in memory, to see that certificate and key belong together (trial.c).
+ */
+enum error tls_context_try_server(struct tls_context *server_context);
 
 /* The callbacks between the library and the two buffers of a connection (tls.c). */
 int tls_take_input(WOLFSSL *library, char *out, int capacity, void *connection);

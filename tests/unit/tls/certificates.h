@@ -101,7 +101,7 @@ static void make_authorities(void) {
 
 static int make_certificates(void **state) {
     (void)state;
-    strcpy(folder, "/tmp/ringcast-test-tls-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/ringcast-test-tls-XXXXXX");
     assert(mkdtemp(folder) != NULL);
     write_file("ca.conf", "[ca]\ndefault_ca=c\n[c]\ndatabase=index\nnew_certs_dir=.\npolicy=p\n"
                           "unique_subject=no\nrand_serial=yes\n[p]\ncommonName=supplied\n");
@@ -115,8 +115,8 @@ static int make_certificates(void **state) {
     make_leaf("other-name", "example.test", "subjectAltName=DNS:other.test\n", PAST, FUTURE);
     make_leaf("address-as-name", "x", "subjectAltName=DNS:127.0.0.1,URI:example.test\n", PAST,
               FUTURE);
-    make_leaf("client-only", "x",
-              "subjectAltName=DNS:example.test\nextendedKeyUsage=clientAuth\n", PAST, FUTURE);
+    make_leaf("client-only", "x", "subjectAltName=DNS:example.test\nextendedKeyUsage=clientAuth\n",
+              PAST, FUTURE);
     sign("rsa", "rsa-root", "x", names, PAST, FUTURE);
     run("cp rsa.crt rsa.pem");
     sign("stranger", "stranger-root", "x", names, PAST, FUTURE);
@@ -129,11 +129,8 @@ static int make_certificates(void **state) {
 
 static int remove_certificates(void **state) {
     (void)state;
-    char old[sizeof folder];
-    strcpy(old, folder);
-    strcpy(folder, "/tmp");
     char command[PATH_SIZE];
-    snprintf(command, sizeof command, "rm -r %s", old);
+    snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command); /* NOLINT(bugprone-command-processor) */
 }
 

@@ -1,0 +1,191 @@
+/*
+ * The configuration: every setting of the service, read from a JSON file and from environment
+ * variables, checked completely before anything uses it.
+ *
+ * It is not live: whoever reloads loads a second struct config and swaps. A struct config owns all
+ * that it points to; config_fini() ends it. Loading is not thread-safe against another load; a
+ * loaded config may be read from any thread.
+ *
+ * The struct mirrors the file: the key `hub.ping_interval` is the field `hub.ping_interval`. Adding
+ * a key is one field here and one row in the table of src/app/config_keys.c.
+ *
+ * All durations are nanoseconds and all sizes are bytes. Texts end with a NUL.
+ */
+#ifndef RINGCAST_APP_CONFIG_H
+#define RINGCAST_APP_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/log.h"
+
+enum { CONFIG_AUTO = 0 }; /* a count that is given as "auto" */
+
+/* One element of fetch.urls. What the element leaves out is filled in from `fetch`. */
+struct config_url {
+    char *url;      /* as written; checked to be an acceptable http or https URL */
+    uint64_t every; /* 0: fetched once */
+    char *channel;  /* where its results are published */
+};
+
+struct config_urls {
+    struct config_url *entries; /* in the order of the file */
+    size_t count;
+};
+
+/* Each limits one part of a fetch; whichever passes first ends it. */
+struct config_fetch_timeout {
+    uint64_t total;   /* the whole fetch with its redirects and retries */
+    uint64_t attempt; /* one request and its response */
+    uint64_t connect; /* one TCP or TLS connection */
+    uint64_t dns;     /* one name */
+    uint64_t read;    /* the longest silence within a response */
+};
+
+struct config_fetch {
+    struct config_urls urls;
+    uint64_t every;       /* for URLs that say nothing themselves; 0: fetched once */
+    double jitter;        /* 0 to 1: the part of `every` that is random */
+    char *channel;        /* for URLs that say nothing themselves */
+    unsigned concurrency; /* fetches at once */
+    unsigned per_host;    /* connections at once to one host */
+    size_t max_body;      /* after decoding */
+    struct config_fetch_timeout timeout;
+    char *authorities; /* a PEM file used instead of the system's authorities, or NULL */
+};
+
+struct config_hash {
+    unsigned threads;    /* or CONFIG_AUTO */
+    size_t inline_below; /* smaller bodies are hashed on the loop; 0: none */
+};
+
+enum config_slow_reader {
+    CONFIG_SLOW_READER_CLOSE, /* a reader that falls out of the log is closed */
+    CONFIG_SLOW_READER_SKIP,  /* it goes on at the oldest retained message and is told */
+};
+
+struct config_hub_limits {
+    unsigned connections; /* or CONFIG_AUTO: from the descriptor limit */
+};
+
+enum config_publish {
+    CONFIG_PUBLISH_ANYONE,
+    CONFIG_PUBLISH_TOKEN, /* only clients whose token allows it */
+};
+
+/* Whichever is passed first drops the oldest messages. */
+struct config_retain {
+    size_t bytes;
+    unsigned messages;
+    uint64_t age;
+};
+
+struct config_channel {
+    char *name;  /* or "*": every channel that is not named */
+    bool prefix; /* does "[address] " stand before each message? */
+    enum config_publish publish;
+    struct config_retain retain;
+};
+
+struct config_channels {
+    struct config_channel *entries; /* sorted by name; "chat" and "*" are always there */
+    size_t count;
+};
+
+struct config_hub {
+    char *listen; /* "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or * */
+    size_t max_message;
+    uint64_t handshake_timeout;
+    uint64_t ping_interval; /* 0: no pings */
+    uint64_t ping_timeout;
+    uint64_t close_timeout;
+    enum config_slow_reader slow_reader;
+    struct config_hub_limits limits;
+    struct config_channels channels;
+};
+
+struct config_admin {
+    char *listen; /* as hub.listen */
+};
+
+enum config_ring_backend { CONFIG_RING_AUTO, CONFIG_RING_IO_URING };
+
+struct config_ring {
+    enum config_ring_backend backend;
+};
+
+struct config_log {
+    enum log_level level;
+    enum log_format format;
+};
+
+struct config {
+    unsigned workers;          /* rings, or CONFIG_AUTO */
+    uint64_t shutdown_timeout; /* from the signal to the exit */
+    uint64_t drain;            /* over which clients are closed at shutdown; 0: all at once */
+    struct config_fetch fetch;
+    struct config_hash hash;
+    struct config_hub hub;
+    struct config_admin admin;
+    struct config_ring ring;
+    struct config_log log;
+};
+
+enum { CONFIG_ERRORS_MAX = 100 };
+
+/*
+ * What is wrong, a line each, without line ends, in the order of the file and then of the
+ * environment. `{0}` is an empty one; config_errors_fini() ends it.
+ *
+ *     config.json:3: hub.lisen: unknown key; did you mean "listen"?
+ *     config.json:12: hub.ping_interval: found "20", expected a duration such as "20s"
+ *     config.json:14:7: found '}', expected a value
+ *     RINGCAST_WORKERS: workers: found 65, expected "auto" or an integer from 1 to 64
+ */
+struct config_errors {
+    char *lines[CONFIG_ERRORS_MAX];
+    size_t count;   /* lines that are there */
+    size_t omitted; /* how many more there were */
+};
+
+void config_errors_fini(struct config_errors *errors);
+
+/* Fills `config`, whatever it held, with the defaults. ERROR_NO_MEMORY leaves an empty one. */
+enum error config_init_defaults(struct config *config);
+
+/*
+ * Fills `config`, whatever it held, from the defaults, then the file at `path` (NULL: no file),
+ * then the process's environment. A file name in the config is relative to the folder of `path`.
+ *
+ * On failure `config` is empty and `errors` has at least one line, except for ERROR_NO_MEMORY. What
+ * opening or reading the file gave (ERROR_NOT_FOUND, ERROR_PERMISSION_DENIED ...) is passed on; all
+ * else is ERROR_CONFIG_INVALID. Every error that can be found is reported, not only the first.
+ *
+ * Environment: any key that holds a value (not a group of keys) can be set by RINGCAST_ and its
+ * path in upper case with `_` for `.`, so `fetch.per_host` by RINGCAST_FETCH_PER_HOST. The variable
+ * takes the place of what the file says. Texts stand there as they are, everything else as JSON. A
+ * RINGCAST_ variable that names no key is an error.
+ */
+enum error config_load(struct config *config, const char *path, struct config_errors *errors);
+
+/*
+ * The same from a text; `name` stands in the error lines and tells the folder. `environment` is a
+ * NULL-terminated array of "NAME=value", or NULL for none.
+ */
+enum error config_load_text(struct config *config, const char *name, struct bytes text,
+                            char *const *environment, struct config_errors *errors);
+
+/* Frees what it owns and leaves it empty; harmless for an empty one. */
+void config_fini(struct config *config);
+
+/*
+ * The settings of the channel `name`: its own entry, else the one of "*". Borrowed from the config.
+ * An entry of the file changes the keys that it names; the others keep the built-in defaults (those
+ * of "chat", or those of "*" for any other name), whatever the file says about "*".
+ */
+const struct config_channel *config_channel(const struct config *config, struct bytes name);
+
+#endif

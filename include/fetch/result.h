@@ -1,0 +1,48 @@
+/*
+ * What became of one URL. Every URL asked for ends in exactly one of these, whatever happens.
+ */
+#ifndef RINGCAST_FETCH_RESULT_H
+#define RINGCAST_FETCH_RESULT_H
+
+#include "base/bytes.h"
+#include "digest/sha256.h"
+
+enum { FETCH_DETAIL_SIZE = 200 };
+
+/*
+ * Owns its texts. A digest and a title are there only for a complete, correctly framed, verified
+ * body of a 2xx response.
+ */
+struct fetch_result {
+    size_t index;        /* among the URLs asked for, from 0 */
+    char *url;           /* as asked for */
+    char *final_url;     /* that answered, without user name, password and fragment; NULL: none */
+    int status;          /* of the response; 0: none */
+    char *title;         /* UTF-8; NULL: none */
+    bool has_digest;
+    uint8_t digest[SHA256_SIZE];
+    uint64_t bytes;      /* of the body, as far as it came */
+    uint64_t duration;   /* nanoseconds from the start of the fetch to its end */
+    enum error error;    /* ERROR_NONE: a success */
+    char detail[FETCH_DETAIL_SIZE]; /* of the error, in words */
+};
+
+/* Frees the texts. */
+void fetch_result_fini(struct fetch_result *result);
+
+/* The class of an error for users and metrics: "dns", "connect", "timeout" … (see the README). */
+const char *fetch_error_kind(enum error error);
+
+/* All classes, for metrics: NULL behind the last. */
+const char *fetch_error_kind_at(size_t index);
+
+/* Appends the result as one JSON object, without a line end. */
+enum error fetch_result_append_json(const struct fetch_result *result, struct buffer *out);
+
+/* Appends the line for people: "✅ URL → title" or "❌ URL: error", without a line end. */
+enum error fetch_result_append_text(const struct fetch_result *result, struct buffer *out);
+
+/* Do two results of the same URL say the same to who watches it: status, title, digest, error? */
+bool fetch_result_equal(const struct fetch_result *a, const struct fetch_result *b);
+
+#endif

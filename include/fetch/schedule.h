@@ -1,0 +1,49 @@
+/*
+ * The schedule: fetches a list of URLs in rounds, again and again, and says what changed.
+ *
+ * URLs with the same interval form a group. A group is fetched in one round, whose results come in
+ * the order of the list; the next begins one interval, give or take the jitter, after the last
+ * began, or when that has ended if it took longer: a URL is never fetched twice at once.
+ */
+#ifndef RINGCAST_FETCH_SCHEDULE_H
+#define RINGCAST_FETCH_SCHEDULE_H
+
+#include "fetch/round.h"
+
+struct schedule;
+
+struct schedule_entry {
+    const char *url;
+    uint64_t every; /* nanoseconds; 0: once */
+    void *context;  /* the user's */
+};
+
+struct schedule_events {
+    /* A result; `changed` says that status, title, digest or error differ from the last round's, or
+     * that it is the first. Lent until the call returns. */
+    void (*result)(void *context, const struct schedule_entry *entry,
+                   const struct fetch_result *result, bool changed);
+    /* A round is over. */
+    void (*round_ended)(void *context, size_t fetched, size_t failed);
+};
+
+struct schedule_options {
+    double jitter;    /* 0 to 1: the part of the interval that is random */
+    size_t window;    /* see round_start() */
+    const struct schedule_events *events;
+    void *context;
+};
+
+/* Starts the first rounds. `entries` are copied, their texts borrowed until the schedule has ended. */
+enum error schedule_new(struct session *session, const struct schedule_entry *entries,
+                        size_t count, const struct schedule_options *options,
+                        struct schedule **schedule);
+
+/*
+ * No round begins any more. Those under way go on until `deadline` (the loop's time) and are then
+ * cancelled; their results still come. `ended` runs when all are over, and the schedule is gone.
+ */
+void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(void *context),
+                   void *context);
+
+#endif

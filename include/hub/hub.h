@@ -1,0 +1,117 @@
+/*
+ * The hub: channels that clients join over WebSocket, and everything that is published to them.
+ *
+ * A hub spans all workers. Each worker has its own listeners, clients and view of the channels that
+ * its clients are in; a channel is at home on the worker that its name hashes to, which alone writes
+ * the channel's log. Workers speak to each other by letters only.
+ *
+ * Life cycle: hub_new(); on each worker's thread hub_start() and hub_listen(); hub_publish() at any
+ * time between; hub_close() once, which ends every worker's part; then hub_free().
+ */
+#ifndef RINGCAST_HUB_HUB_H
+#define RINGCAST_HUB_HUB_H
+
+#include "base/bytes.h"
+#include "hub/close_reason.h"
+#include "loop/loop.h"
+#include "net/address.h"
+#include "server/server.h"
+
+struct hub;
+struct hub_worker;
+
+enum slow_reader_policy {
+    SLOW_READER_CLOSE, /* closed with 1013 */
+    SLOW_READER_SKIP,  /* goes on at the oldest retained message; what it missed is counted */
+};
+
+/* Who may publish to a channel. */
+enum publish_right {
+    PUBLISH_ANYONE,
+    PUBLISH_SERVICE, /* the service itself only: clients that try are closed with 1008 */
+};
+
+struct channel_settings {
+    bool prefix; /* "[address] " in front of each message of a client */
+    bool listed; /* named by the config: kept although nobody is in it */
+    enum publish_right publish;
+    size_t retain_bytes;
+    uint64_t retain_messages;
+    uint64_t retain_age; /* nanoseconds */
+};
+
+/* All times in nanoseconds. */
+struct hub_options {
+    size_t max_message;
+    uint64_t handshake_timeout;
+    uint64_t ping_interval; /* 0: no pings */
+    uint64_t ping_timeout;
+    uint64_t close_timeout;
+    enum slow_reader_policy slow_reader;
+    unsigned max_connections; /* on each worker */
+    unsigned max_channels;    /* in all; joining one more is refused */
+    /* The settings of a channel, by its name. Called on any worker's thread. */
+    struct channel_settings (*channel_settings)(void *context, struct bytes name);
+    /* A request that is not for the hub: the callee answers it. NULL: 404. */
+    void (*other_request)(void *context, struct http_connection *connection,
+                          const struct http_request *request);
+    void *context;
+};
+
+/* What one worker has counted; read from any thread. */
+struct hub_statistics {
+    struct counter clients;            /* now */
+    struct counter clients_total;
+    struct counter handshakes_refused;
+    struct counter channels;           /* this worker has clients in, now */
+    struct counter homes;              /* channels at home here, now */
+    struct counter messages_received;  /* from clients */
+    struct counter messages_published; /* accepted into a log that is at home here */
+    struct counter deliveries;         /* messages whose last byte the kernel took, to one client */
+    struct counter skipped;            /* messages that a slow reader missed */
+    struct counter bytes_received;     /* payload */
+    struct counter bytes_sent;         /* on the wire, before TLS */
+    struct counter sends;
+    struct counter slow_readers;
+    struct counter pings;
+    struct counter log_bytes;          /* memory of the logs at home here */
+    struct counter closes[CLOSE_REASON_COUNT];
+};
+
+/* A hub for the loops of `worker_count` workers, which it borrows. */
+enum error hub_new(const struct hub_options *options, struct loop *const *loops,
+                   unsigned worker_count, struct hub **hub);
+
+/* When hub_close() is over. */
+void hub_free(struct hub *hub);
+
+/* Begins one worker's part, on its thread. */
+void hub_start(struct hub *hub, unsigned worker);
+
+/* Listens, on the worker's thread. See http_server_listen(). */
+enum error hub_listen(struct hub *hub, unsigned worker, struct address *addresses, size_t count);
+
+/*
+ * Publishes a text message to a channel, from a worker's thread, in the service's name: no prefix,
+ * and everybody in the channel gets it. ERROR_NO_MEMORY, or ERROR_INVALID_ARGUMENT for a name that
+ * cannot be a channel's.
+ */
+enum error hub_publish(struct hub *hub, unsigned worker, struct bytes channel,
+                       struct bytes payload);
+
+/*
+ * Ends the hub, on worker 0's thread: stops listening, flushes what was accepted, and closes every
+ * client with 1001, spread over `drain`; who is still there `timeout` after the call is cut off.
+ * `closed` runs on worker 0's thread when nothing of the hub is left on any worker.
+ */
+void hub_close(struct hub *hub, uint64_t drain, uint64_t timeout, void (*closed)(void *context),
+               void *context);
+
+/* Statistics of one worker, and those of its HTTP server. */
+const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned worker);
+const struct http_server_statistics *hub_server_statistics(const struct hub *hub, unsigned worker);
+
+/* Can it be a channel's name? 1 to 255 of A-Z a-z 0-9 . _ ~ : - */
+bool channel_name_is_valid(struct bytes name);
+
+#endif

@@ -1,0 +1,52 @@
+#include <stdio.h>
+
+#include "base/log.h"
+#include "command.h"
+#include "output.h"
+#include "service.h"
+
+int command_load_config(struct config *config, const char *path) {
+    struct config_errors errors = {0};
+    enum error error = config_load(config, path, &errors);
+    for (size_t i = 0; i < errors.count; i++)
+        fprintf(stderr, "%s\n", errors.lines[i]);
+    if (errors.omitted > 0)
+        fprintf(stderr, "and %zu more\n", errors.omitted);
+    if (error != ERROR_NONE && errors.count == 0)
+        output_complain("%s: %s", path == NULL ? "the configuration" : path, error_text(error));
+    config_errors_fini(&errors);
+    return error == ERROR_NONE ? EXIT_ALL_WELL : EXIT_USAGE;
+}
+
+static const char *only_path(const char *command, int count, char **arguments) {
+    if (count > 1) {
+        output_complain("%s takes one CONFIG", command);
+        return NULL;
+    }
+    if (count == 1 && arguments[0][0] == '-') {
+        output_complain("%s has no option %s", command, arguments[0]);
+        return NULL;
+    }
+    return count == 1 ? arguments[0] : "config.json";
+}
+
+int command_serve(int count, char **arguments) {
+    const char *path = only_path("serve", count, arguments);
+    struct config config;
+    if (path == NULL || command_load_config(&config, path) != EXIT_ALL_WELL)
+        return EXIT_USAGE;
+    log_configure(config.log.level, config.log.format);
+    int code = service_run(&config);
+    config_fini(&config);
+    return code;
+}
+
+int command_check(int count, char **arguments) {
+    const char *path = only_path("check", count, arguments);
+    struct config config;
+    if (path == NULL || command_load_config(&config, path) != EXIT_ALL_WELL)
+        return EXIT_USAGE;
+    printf("%s is good\n", path);
+    config_fini(&config);
+    return EXIT_ALL_WELL;
+}

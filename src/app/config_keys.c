@@ -1,0 +1,119 @@
+/*
+ * Every key of the configuration. A row is
+ *
+ *     KEY(path, type, default, range),
+ *
+ * where the path is that of the key in the file and of the field in struct config: they are the
+ * same. The type is one of config_type_... (config_table.h), the default is written as an
+ * environment variable would be, and the range is RANGE, ZERO_OR_RANGE, CHOICES or ANY. That
+ * row gives the key its reading, its default, its environment variable, its errors and its
+ * suggestions.
+ */
+#include "base/clock.h"
+#include "config_table.h"
+
+/* Does a field have the C type that the row's type writes? A wrong row does not compile. */
+#define HAS_TYPE(structure, field, wanted) \
+    __builtin_types_compatible_p(__typeof__(((structure *)NULL)->field), wanted)
+#define FITS_count(structure, field)         HAS_TYPE(structure, field, unsigned)
+#define FITS_count_or_auto(structure, field) HAS_TYPE(structure, field, unsigned)
+#define FITS_number(structure, field)        HAS_TYPE(structure, field, double)
+#define FITS_duration(structure, field)      HAS_TYPE(structure, field, uint64_t)
+#define FITS_size(structure, field)          HAS_TYPE(structure, field, size_t)
+#define FITS_choice(structure, field)        (sizeof((structure *)NULL)->field == sizeof(unsigned))
+#define FITS_flag(structure, field)          HAS_TYPE(structure, field, bool)
+#define FITS_channel_name(structure, field)  HAS_TYPE(structure, field, char *)
+#define FITS_listen(structure, field)        HAS_TYPE(structure, field, char *)
+#define FITS_file(structure, field)          HAS_TYPE(structure, field, char *)
+#define FITS_url(structure, field)           HAS_TYPE(structure, field, char *)
+#define FITS_urls(structure, field)          HAS_TYPE(structure, field, struct config_urls)
+#define FITS_channels(structure, field)      HAS_TYPE(structure, field, struct config_channels)
+
+#define ROW(structure, field, type_name, text, ...)                               \
+    {                                                                             \
+        .path = #field, .type = &config_type_##type_name, .default_text = (text), \
+        .offset = offsetof(structure, field) +                                    \
+                  0 * sizeof(char[FITS_##type_name(structure, field) ? 1 : -1]),  \
+        __VA_ARGS__                                                               \
+    }
+#define KEY(...)         ROW(struct config, __VA_ARGS__)
+#define URL_KEY(...)     ROW(struct config_url, __VA_ARGS__)
+#define CHANNEL_KEY(...) ROW(struct config_channel, __VA_ARGS__)
+
+#define ANY
+#define RANGE(low, high)         .minimum = (low), .maximum = (high)
+#define ZERO_OR_RANGE(low, high) .or_zero = true, RANGE(low, high)
+#define CHOICES(...)                   \
+    .choices = (const char *const[]) { \
+        __VA_ARGS__, NULL              \
+    }
+
+#define MS  MILLISECOND
+#define DAY ((uint64_t)24 * HOUR)
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
+
+/* clang-format off */
+static const struct config_key keys[] = {
+    KEY(workers,                 count_or_auto, "auto",           RANGE(1, 64)),
+    KEY(shutdown_timeout,        duration,      "8s",             RANGE(100 * MS, HOUR)),
+    KEY(drain,                   duration,      "0s",             RANGE(0, HOUR)),
+
+    KEY(fetch.urls,              urls,          "[]",             ANY),
+    KEY(fetch.every,             duration,      "5m",             ZERO_OR_RANGE(SECOND, 365 * DAY)),
+    KEY(fetch.jitter,            number,        "0.1",            RANGE(0, 1)),
+    KEY(fetch.channel,           channel_name,  "results",        ANY),
+    KEY(fetch.concurrency,       count,         "100",            RANGE(1, 10000)),
+    KEY(fetch.per_host,          count,         "6",              RANGE(1, 10000)),
+    KEY(fetch.max_body,          size,          "32MiB",          RANGE(1, TIB)),
+    KEY(fetch.timeout.total,     duration,      "60s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.timeout.attempt,   duration,      "30s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.timeout.connect,   duration,      "10s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.timeout.dns,       duration,      "5s",             RANGE(10 * MS, HOUR)),
+    KEY(fetch.timeout.read,      duration,      "15s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.authorities,       file,          NULL,             ANY),
+
+    KEY(hash.threads,            count_or_auto, "auto",           RANGE(1, 64)),
+    KEY(hash.inline_below,       size,          "4KiB",           RANGE(0, GIB)),
+
+    KEY(hub.listen,              listen,        "localhost:8765", ANY),
+    KEY(hub.max_message,         size,          "1MiB",           RANGE(1, 256 * MIB)),
+    KEY(hub.handshake_timeout,   duration,      "10s",            RANGE(10 * MS, HOUR)),
+    KEY(hub.ping_interval,       duration,      "20s",            ZERO_OR_RANGE(10 * MS, HOUR)),
+    KEY(hub.ping_timeout,        duration,      "20s",            RANGE(10 * MS, HOUR)),
+    KEY(hub.close_timeout,       duration,      "10s",            RANGE(10 * MS, HOUR)),
+    KEY(hub.slow_reader,         choice,        "close",          CHOICES("close", "skip")),
+    KEY(hub.limits.connections,  count_or_auto, "auto",           RANGE(1, 10000000)),
+    KEY(hub.channels,            channels,      "{}",             ANY),
+
+    KEY(admin.listen,            listen,        "localhost:9465", ANY),
+    KEY(ring.backend,            choice,        "auto",           CHOICES("auto", "io_uring")),
+    KEY(log.level,               choice,        "info",
+        CHOICES("error", "warning", "info", "debug")),
+    KEY(log.format,              choice,        "text",           CHOICES("text", "json")),
+};
+
+/* An element of fetch.urls. What has no default here comes from `fetch`. */
+static const struct config_key url_keys[] = {
+    URL_KEY(url,                 url,           NULL,             ANY),
+    URL_KEY(every,               duration,      NULL,             ZERO_OR_RANGE(SECOND, 365 * DAY)),
+    URL_KEY(channel,             channel_name,  NULL,             ANY),
+};
+
+/* An entry of hub.channels. */
+static const struct config_key channel_keys[] = {
+    CHANNEL_KEY(prefix,          flag,          "false",          ANY),
+    CHANNEL_KEY(publish,         choice,        "token",          CHOICES("anyone", "token")),
+    CHANNEL_KEY(retain.bytes,    size,          "16MiB",          RANGE(64 * KIB, TIB)),
+    CHANNEL_KEY(retain.messages, count,         "10000",          RANGE(1, 1000000000)),
+    CHANNEL_KEY(retain.age,      duration,      "1h",             RANGE(MS, 365 * DAY)),
+};
+/* clang-format on */
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+const struct config_table config_keys = {keys, COUNT(keys)};
+const struct config_table config_url_keys = {url_keys, COUNT(url_keys)};
+const struct config_table config_channel_keys = {channel_keys, COUNT(channel_keys)};

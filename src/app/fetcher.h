@@ -1,0 +1,16 @@
+/* From the config to the fetcher's options, for the service and the command. */
+#ifndef RINGCAST_APP_FETCHER_H
+#define RINGCAST_APP_FETCHER_H
+
+#include "app/config.h"
+#include "fetch/session.h"
+
+struct session_options fetcher_options(const struct config *config);
+
+/* Threads for hashing: as configured, or one for each processor but the loop's, at least one. */
+unsigned fetcher_threads(const struct config *config);
+
+/* How many URLs may be under way or wait for those before them. */
+size_t fetcher_window(const struct config *config);
+
+#endif

@@ -1,0 +1,35 @@
+#include "output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Standard output may be a non-blocking pipe that somebody shares with us. */
+static bool wait_until_writable(void) {
+    struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&wait, 1, -1) >= 0 || errno == EINTR;
+}
+
+bool output_write(struct bytes text) {
+    while (text.size > 0) {
+        ssize_t written = write(STDOUT_FILENO, text.data, text.size);
+        if (written >= 0)
+            text = bytes_after(text, (size_t)written);
+        else if (errno == EAGAIN && !wait_until_writable())
+            return false;
+        else if (errno != EAGAIN && errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+void output_complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("ringcast: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}

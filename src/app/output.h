@@ -1,0 +1,17 @@
+/*
+ * What commands print on standard output and standard error.
+ */
+#ifndef RINGCAST_APP_OUTPUT_H
+#define RINGCAST_APP_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+/* Writes all of it to standard output. False when nobody reads it any more. */
+bool output_write(struct bytes text);
+
+/* Prints "ringcast: " and the text to standard error, with a line end. */
+void output_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,94 @@
+#include "app/program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "output.h"
+#include "versions.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int count, char **arguments);
+    const char *help;
+} commands[] = {
+    {"serve", command_serve,
+     "usage: ringcast serve [CONFIG]\n\n"
+     "Runs the service that CONFIG (default: config.json) describes: fetches its URLs on schedule,\n"
+     "serves the WebSocket hub (default: localhost:8765) and the admin listener (default:\n"
+     "localhost:9465: /healthz, /readyz, /metrics). SIGTERM or SIGINT stops it in order; a second\n"
+     "one at once.\n"},
+    {"fetch", command_fetch,
+     "usage: ringcast fetch [-c CONFIG] [OPTION...] [URL...|-]\n\n"
+     "Fetches URLs concurrently, once, and prints the results in the order of the URLs.\n"
+     "Without URLs those of CONFIG are fetched; - reads them from standard input, one a line.\n\n"
+     "  --json            one JSON object a line: index, url, final_url, status, title, sha256,\n"
+     "                    bytes, ms, error {kind, detail}\n"
+     "  --fail-fast       the first failure cancels the rest\n"
+     "  --concurrency N   fetches at once (default 100)\n"
+     "  --per-host N      fetches at once from one host (default 6)\n"
+     "  -c CONFIG         take URLs, limits and time-outs from this file\n\n"
+     "Exit code: 0 all well, 1 some failed, 2 wrong arguments, 130 interrupted.\n"},
+    {"chat", command_chat,
+     "usage: ringcast chat [URL]\n\n"
+     "Joins a channel of a hub (default: ws://localhost:8765): prints what arrives while you type.\n"
+     "'exit' or 'quit' leaves. wss:// works too.\n"},
+    {"check", command_check,
+     "usage: ringcast check [CONFIG]\n\n"
+     "Says what is wrong with CONFIG (default: config.json), where, and what was expected.\n"
+     "Exit code: 0 nothing, 2 something.\n"},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static const char usage[] =
+    "usage: ringcast COMMAND [ARGUMENT...]\n\n"
+    "  serve [CONFIG]       fetch on schedule and broadcast to WebSocket clients\n"
+    "  fetch [URL...|-]     fetch URLs concurrently, once\n"
+    "  chat [URL]           talk in a channel from the terminal\n"
+    "  check [CONFIG]       check a config file\n\n"
+    "'ringcast COMMAND --help' says more; 'ringcast --version' tells versions and features.\n";
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static bool asks_for_help(int count, char **arguments) {
+    for (int i = 0; i < count; i++) {
+        if (strcmp(arguments[i], "--") == 0)
+            return false;
+        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int run_command(const struct command *command, int count, char **arguments) {
+    if (asks_for_help(count, arguments)) {
+        fputs(command->help, stdout);
+        return EXIT_ALL_WELL;
+    }
+    return command->run(count, arguments);
+}
+
+int program_run(int count, char **arguments) {
+    const char *name = count > 1 ? arguments[1] : "";
+    if (strcmp(name, "--version") == 0) {
+        versions_print();
+        return EXIT_ALL_WELL;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        fputs(usage, stdout);
+        return EXIT_ALL_WELL;
+    }
+    const struct command *command = find_command(name);
+    if (command != NULL)
+        return run_command(command, count - 2, arguments + 2);
+    if (name[0] != '\0')
+        output_complain("there is no command \"%s\"", name);
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}

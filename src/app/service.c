@@ -1,0 +1,286 @@
+#include "service.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "fetcher.h"
+#include "listen.h"
+#include "output.h"
+#include "page.h"
+
+enum {
+    DESCRIPTORS_KEPT = 64,     /* for the fetcher's first needs, the admin listener and files */
+    MAX_CHANNELS = 10000,
+    FETCH_SHARE_OF_STOP = 4,   /* fetches get this part of the time to stop */
+    CUT_OFF_BEFORE = 10,       /* clients are cut off this part before the end of it */
+};
+
+/* ---- results: printed, and published when changed --------------------------------------------- */
+
+static void publish_result(struct service *service, const char *channel,
+                           const struct fetch_result *result) {
+    struct buffer json = {0};
+    enum error error = fetch_result_append_json(result, &json);
+    if (error == ERROR_NONE)
+        error = hub_publish(service->hub, 0, bytes_of(channel), buffer_bytes(&json));
+    if (error != ERROR_NONE)
+        log_write(LOG_ERROR, "service", "a result could not be published",
+                  LOG_TEXT("url", result->url), LOG_TEXT("error", error_text(error)));
+    buffer_fini(&json);
+}
+
+static void result_came(void *context, const struct schedule_entry *entry,
+                        const struct fetch_result *result, bool changed) {
+    struct service *service = context;
+    struct buffer line = {0};
+    if (service->config->log.format == LOG_FORMAT_JSON)
+        fetch_result_append_json(result, &line);
+    else
+        fetch_result_append_text(result, &line);
+    buffer_append_byte(&line, '\n');
+    output_write(buffer_bytes(&line));
+    buffer_fini(&line);
+    if (changed)
+        publish_result(service, entry->context, result);
+}
+
+static void round_ended(void *context, size_t fetched, size_t failed) {
+    (void)context;
+    log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
+              LOG_NUMBER("failed", failed));
+}
+
+static const struct schedule_events schedule_events = {result_came, round_ended};
+
+static enum error start_schedule(struct service *service) {
+    const struct config_fetch *fetch = &service->config->fetch;
+    const struct schedule_options options = {
+        .jitter = fetch->jitter,
+        .window = fetcher_window(service->config),
+        .events = &schedule_events,
+        .context = service,
+    };
+    struct schedule_entry *entries =
+        memory_allocate((fetch->urls.count + 1) * sizeof *entries);
+    if (entries == NULL)
+        return ERROR_NO_MEMORY;
+    for (size_t i = 0; i < fetch->urls.count; i++)
+        entries[i] = (struct schedule_entry){.url = fetch->urls.entries[i].url,
+                                             .every = fetch->urls.entries[i].every,
+                                             .context = fetch->urls.entries[i].channel};
+    enum error error = ERROR_NONE;
+    if (fetch->urls.count > 0)
+        error = schedule_new(service->session, entries, fetch->urls.count, &options,
+                             &service->schedule);
+    memory_free(entries);
+    return error;
+}
+
+/* ---- stopping, in order ----------------------------------------------------------------------- */
+
+static void signals_closed(struct signals *signals) {
+    struct service *service = container_of(signals, struct service, signals);
+    loop_stop(service->workers.loops[0]);
+}
+
+static void admin_closed(struct admin *admin) {
+    signals_close(&admin->service->signals, signals_closed);
+}
+
+static void session_closed(void *context) {
+    struct service *service = context;
+    service->session = NULL;
+    admin_close(&service->admin, admin_closed);
+}
+
+static void hub_closed(void *context) {
+    struct service *service = context;
+    session_close(service->session, session_closed, service);
+}
+
+static void close_hub(void *context) {
+    struct service *service = context;
+    uint64_t now = service->workers.loops[0]->now;
+    uint64_t left = service->stop_deadline > now ? service->stop_deadline - now : 0;
+    uint64_t drain = service->config->drain < left ? service->config->drain : left;
+    service->schedule = NULL;
+    hub_close(service->hub, drain, left - left / CUT_OFF_BEFORE, hub_closed, service);
+}
+
+static void stop(struct service *service) {
+    uint64_t now = service->workers.loops[0]->now;
+    uint64_t timeout = service->config->shutdown_timeout;
+    service->stopping = true;
+    service->stop_deadline = now + timeout;
+    if (service->schedule == NULL)
+        close_hub(service);
+    else
+        schedule_stop(service->schedule, now + timeout / FETCH_SHARE_OF_STOP, close_hub, service);
+}
+
+static void signal_received(struct signals *signals, int number) {
+    struct service *service = container_of(signals, struct service, signals);
+    if (number == SIGHUP) {
+        log_write(LOG_WARNING, "service", "SIGHUP is ignored: restart to read the config again");
+        return;
+    }
+    if (service->stopping) {
+        log_write(LOG_WARNING, "service", "second signal: exiting at once");
+        _exit(128 + number);
+    }
+    log_write(LOG_INFO, "service", "stopping", LOG_NUMBER("signal", number));
+    stop(service);
+}
+
+/* ---- the hub ---------------------------------------------------------------------------------- */
+
+static struct channel_settings channel_settings(void *context, struct bytes name) {
+    const struct service *service = context;
+    const struct config_channel *channel = config_channel(service->config, name);
+    return (struct channel_settings){
+        .prefix = channel->prefix,
+        .listed = bytes_equal(name, bytes_of(channel->name)),
+        .publish = channel->publish == CONFIG_PUBLISH_ANYONE ? PUBLISH_ANYONE : PUBLISH_SERVICE,
+        .retain_bytes = channel->retain.bytes,
+        .retain_messages = channel->retain.messages,
+        .retain_age = channel->retain.age,
+    };
+}
+
+static void other_request(void *context, struct http_connection *connection,
+                          const struct http_request *request) {
+    (void)context;
+    page_respond(connection, request);
+}
+
+/* Connections that each worker may have: what is configured, or what the descriptors allow. */
+static unsigned connections_per_worker(const struct config *config, unsigned workers) {
+    size_t connections = config->hub.limits.connections;
+    size_t possible = limits_descriptors();
+    if (connections == CONFIG_AUTO)
+        connections = possible > 2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
+    return (unsigned)((connections + workers - 1) / workers);
+}
+
+static enum error make_hub(struct service *service) {
+    const struct config_hub *hub = &service->config->hub;
+    const struct hub_options options = {
+        .max_message = hub->max_message,
+        .handshake_timeout = hub->handshake_timeout,
+        .ping_interval = hub->ping_interval,
+        .ping_timeout = hub->ping_timeout,
+        .close_timeout = hub->close_timeout,
+        .slow_reader =
+            hub->slow_reader == CONFIG_SLOW_READER_SKIP ? SLOW_READER_SKIP : SLOW_READER_CLOSE,
+        .max_connections = connections_per_worker(service->config, service->workers.count),
+        .max_channels = MAX_CHANNELS,
+        .channel_settings = channel_settings,
+        .other_request = other_request,
+        .context = service,
+    };
+    return hub_new(&options, service->workers.loops, service->workers.count, &service->hub);
+}
+
+struct hub_listening {
+    struct service *service;
+    struct address addresses[2];
+    size_t count;
+};
+
+static enum error start_hub_on(void *context, unsigned index) {
+    struct service *service = context;
+    hub_start(service->hub, index);
+    return ERROR_NONE;
+}
+
+static enum error listen_hub_on(void *context, unsigned index) {
+    struct hub_listening *listening = context;
+    return hub_listen(listening->service->hub, index, listening->addresses, listening->count);
+}
+
+/* Worker 0 first: where the port is 0 it finds the one that the others take too. */
+static enum error start_hub(struct service *service) {
+    const char *text = service->config->hub.listen;
+    struct hub_listening listening = {.service = service};
+    enum error error =
+        listen_addresses("hub", text, listening.addresses, &listening.count);
+    for (unsigned i = 0; i < service->workers.count; i++)
+        workers_call(&service->workers, i, start_hub_on, service);
+    if (error != ERROR_NONE)
+        return error;
+    for (unsigned i = 0; i < service->workers.count && error == ERROR_NONE; i++)
+        error = workers_call(&service->workers, i, listen_hub_on, &listening);
+    if (error == ERROR_NONE)
+        listen_announce("hub", listening.addresses, listening.count);
+    else
+        listen_complain("hub", text, error);
+    return error;
+}
+
+/* ---- starting --------------------------------------------------------------------------------- */
+
+static void complain(const char *what, enum error error) {
+    log_write(LOG_ERROR, "service", what, LOG_TEXT("error", error_text(error)));
+}
+
+static enum error start_parts(struct service *service) {
+    const struct session_options options = fetcher_options(service->config);
+    struct loop *loop = service->workers.loops[0];
+    enum error error = pool_new(fetcher_threads(service->config), &service->pool);
+    if (error == ERROR_NONE)
+        error = session_new(loop, service->pool, &options, &service->session);
+    if (error == ERROR_NONE)
+        error = signals_open(&service->signals, loop, signal_received);
+    if (error == ERROR_NONE)
+        error = make_hub(service);
+    if (error != ERROR_NONE)
+        complain("cannot start", error);
+    return error;
+}
+
+/* A part that cannot start ends the process before anything was served: there is nothing to drain. */
+static enum error start(struct service *service) {
+    struct ring_refusal refusal;
+    unsigned count = service->config->workers == CONFIG_AUTO ? limits_processors()
+                                                             : service->config->workers;
+    enum error error = workers_start(&service->workers, count, &refusal);
+    if (error != ERROR_NONE) {
+        log_write(LOG_ERROR, "ring", refusal.text);
+        return error;
+    }
+    service->started = service->workers.loops[0]->now;
+    error = start_parts(service);
+    if (error == ERROR_NONE)
+        error = start_hub(service);
+    if (error == ERROR_NONE)
+        error = admin_open(&service->admin, service, service->config->admin.listen);
+    if (error != ERROR_NONE)
+        return error;
+    service->ready = true;
+    log_write(LOG_INFO, "service", "ready", LOG_TEXT("version", RINGCAST_VERSION),
+              LOG_TEXT("ring", service->workers.loops[0]->ring->backend->name),
+              LOG_NUMBER("workers", count));
+    error = start_schedule(service);
+    if (error != ERROR_NONE)
+        complain("cannot start fetching", error);
+    return error;
+}
+
+int service_run(const struct config *config) {
+    struct service service = {.config = config};
+    limits_raise_descriptors();
+    signals_block();
+    if (start(&service) != ERROR_NONE)
+        return EXIT_FAILURE;
+    loop_run(service.workers.loops[0]);
+    pool_free(service.pool);
+    workers_stop(&service.workers);
+    hub_free(service.hub);
+    log_write(LOG_INFO, "service", "stopped");
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,40 @@
+/*
+ * The service: what `ringcast serve` runs. It joins the two halves, hub and fetcher, with the admin
+ * listener beside them, and owns the order in which they start and stop.
+ *
+ * Start: workers, hub, admin listener, then the first fetches. Stop, on SIGTERM or SIGINT:
+ *   1. readiness is off, and a second signal exits at once
+ *   2. no fetch round begins; those under way get a quarter of shutdown_timeout, then are cancelled
+ *   3. the hub ends (see hub_close()): what was accepted is flushed, clients are closed with 1001
+ *   4. the session, the admin listener, the signals, the threads
+ */
+#ifndef RINGCAST_APP_SERVICE_H
+#define RINGCAST_APP_SERVICE_H
+
+#include "admin.h"
+#include "app/config.h"
+#include "fetch/schedule.h"
+#include "hub/hub.h"
+#include "loop/pool.h"
+#include "loop/signals.h"
+#include "workers.h"
+
+struct service {
+    const struct config *config;
+    struct workers workers;
+    struct pool *pool;
+    struct hub *hub;
+    struct session *session;
+    struct schedule *schedule; /* NULL: no URLs, or stopped */
+    struct admin admin;
+    struct signals signals;
+    uint64_t started;          /* worker 0's clock */
+    uint64_t stop_deadline;    /* when everything must be over */
+    bool ready;
+    bool stopping;
+};
+
+/* Runs the service until it is told to stop. Returns the exit code; errors are logged. */
+int service_run(const struct config *config);
+
+#endif

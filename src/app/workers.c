@@ -1,0 +1,124 @@
+#include "workers.h"
+
+#include <semaphore.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+/* ---- calls from worker 0, which waits for them ------------------------------------------------ */
+
+struct call {
+    struct letter letter;
+    enum error (*run)(void *context, unsigned index);
+    void *context;
+    unsigned index;
+    enum error error;
+    sem_t done;
+};
+
+static void deliver_call(struct letter *letter) {
+    struct call *call = container_of(letter, struct call, letter);
+    call->error = call->run(call->context, call->index);
+    sem_post(&call->done);
+}
+
+static const struct letter_handler call_handler = {"worker_call", deliver_call};
+
+static void wait_for(sem_t *semaphore) {
+    while (sem_wait(semaphore) != 0)
+        ; /* interrupted */
+}
+
+enum error workers_call(struct workers *workers, unsigned index,
+                        enum error (*run)(void *context, unsigned index), void *context) {
+    if (index == 0)
+        return run(context, 0);
+    struct call call = {
+        .letter.handler = &call_handler, .run = run, .context = context, .index = index};
+    sem_init(&call.done, 0, 0);
+    loop_send(&workers->workers[index].loop, &call.letter);
+    wait_for(&call.done);
+    sem_destroy(&call.done);
+    return call.error;
+}
+
+/* ---- threads ---------------------------------------------------------------------------------- */
+
+struct start {
+    struct worker *worker;
+    sem_t running;
+};
+
+static enum error open_worker(struct worker *worker) {
+    worker->error = ring_open(&ring_default_options, &worker->ring, &worker->refusal);
+    if (worker->error == ERROR_NONE)
+        loop_init(&worker->loop, worker->ring);
+    return worker->error;
+}
+
+static void *serve(void *argument) {
+    struct start *start = argument;
+    struct worker *worker = start->worker;
+    enum error error = open_worker(worker);
+    sem_post(&start->running); /* `start` is gone from here on */
+    if (error != ERROR_NONE)
+        return NULL;
+    loop_run(&worker->loop);
+    loop_turn(&worker->loop, 0); /* submits what the last callbacks armed: closes, above all */
+    return NULL;
+}
+
+static enum error start_thread(struct worker *worker) {
+    struct start start = {.worker = worker};
+    sem_init(&start.running, 0, 0);
+    int result = pthread_create(&worker->thread, NULL, serve, &start);
+    if (result == 0)
+        wait_for(&start.running);
+    sem_destroy(&start.running);
+    if (result == 0 && worker->error != ERROR_NONE)
+        pthread_join(worker->thread, NULL);
+    return result == 0 ? worker->error : error_from_errno(result);
+}
+
+enum error workers_start(struct workers *workers, unsigned count, struct ring_refusal *refusal) {
+    *workers = (struct workers){0};
+    workers->workers = memory_allocate_zeroed(count * sizeof *workers->workers);
+    workers->loops = memory_allocate_zeroed(count * sizeof(struct loop *));
+    enum error error =
+        workers->workers == NULL || workers->loops == NULL ? ERROR_NO_MEMORY : ERROR_NONE;
+    *refusal = (struct ring_refusal){"out of memory"};
+    for (unsigned i = 0; i < count && error == ERROR_NONE; i++) {
+        struct worker *worker = &workers->workers[i];
+        *worker = (struct worker){.index = i, .workers = workers};
+        error = i == 0 ? open_worker(worker) : start_thread(worker);
+        *refusal = worker->refusal;
+        workers->loops[i] = &worker->loop;
+        workers->count += error == ERROR_NONE;
+    }
+    if (error != ERROR_NONE)
+        workers_stop(workers);
+    return error;
+}
+
+static enum error stop_loop(void *context, unsigned index) {
+    struct workers *workers = context;
+    loop_stop(&workers->workers[index].loop);
+    return ERROR_NONE;
+}
+
+/* A ring may be woken as long as any thread runs, so all threads end before any ring. */
+void workers_stop(struct workers *workers) {
+    for (unsigned i = 1; i < workers->count; i++)
+        workers_call(workers, i, stop_loop, workers);
+    for (unsigned i = 1; i < workers->count; i++)
+        pthread_join(workers->workers[i].thread, NULL);
+    for (unsigned i = 0; i < workers->count; i++) {
+        if (i == 0)
+            loop_turn(&workers->workers[0].loop, 0);
+        loop_fini(&workers->workers[i].loop);
+        ring_free(workers->workers[i].ring);
+    }
+    memory_free(workers->workers);
+    memory_free(workers->loops);
+    *workers = (struct workers){0};
+}

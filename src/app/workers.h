@@ -1,0 +1,43 @@
+/*
+ * The workers: threads, each with a ring and a loop of its own. Worker 0 is the thread that starts
+ * them; the others run their loops until workers_stop().
+ */
+#ifndef RINGCAST_APP_WORKERS_H
+#define RINGCAST_APP_WORKERS_H
+
+#include <pthread.h>
+
+#include "loop/loop.h"
+
+struct worker {
+    unsigned index;
+    struct ring *ring;
+    struct loop loop;
+    pthread_t thread;
+    struct workers *workers;
+    enum error error;
+    struct ring_refusal refusal;
+};
+
+struct workers {
+    unsigned count;
+    struct worker *workers;
+    struct loop **loops; /* of each worker */
+};
+
+/*
+ * Opens worker 0's ring and loop, then starts the other threads and waits until their loops run. On
+ * an error nothing is left, and `refusal` says why.
+ */
+enum error workers_start(struct workers *workers, unsigned count, struct ring_refusal *refusal);
+
+/*
+ * Runs `call` on a worker's thread and waits for it. Only before worker 0's loop runs.
+ */
+enum error workers_call(struct workers *workers, unsigned index,
+                        enum error (*call)(void *context, unsigned index), void *context);
+
+/* Ends the other threads, then all rings. All loops must be idle. */
+void workers_stop(struct workers *workers);
+
+#endif

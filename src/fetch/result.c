@@ -1,0 +1,160 @@
+#include "fetch/result.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+void fetch_result_fini(struct fetch_result *result) {
+    memory_free(result->url);
+    memory_free(result->final_url);
+    memory_free(result->title);
+    *result = (struct fetch_result){0};
+}
+
+/* ---- kinds of error --------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {"url",     "dns",         "connect",   "tls",      "timeout",
+                                    "protocol", "truncated",  "too_large", "encoding", "http_status",
+                                    "cancelled", "resources", NULL};
+
+const char *fetch_error_kind_at(size_t index) {
+    return kinds[index];
+}
+
+const char *fetch_error_kind(enum error error) {
+    switch (error) {
+    case ERROR_URL_INVALID:
+    case ERROR_URL_SCHEME:
+    case ERROR_URL_HOST:
+    case ERROR_URL_PORT:
+    case ERROR_URL_CREDENTIALS:
+        return "url";
+    case ERROR_NAME_NOT_FOUND:
+    case ERROR_NAME_SERVER_FAILED:
+        return "dns";
+    case ERROR_TLS_FAILED:
+    case ERROR_TLS_UNTRUSTED:
+    case ERROR_TLS_SELF_SIGNED:
+    case ERROR_TLS_WRONG_NAME:
+    case ERROR_TLS_EXPIRED:
+    case ERROR_TLS_NOT_YET_VALID:
+    case ERROR_TLS_PROTOCOL:
+        return "tls";
+    case ERROR_TIMED_OUT:
+        return "timeout";
+    case ERROR_HTTP_MALFORMED:
+    case ERROR_HTTP_FRAMING:
+    case ERROR_HTTP_LINE_TOO_LONG:
+    case ERROR_HTTP_HEAD_TOO_LARGE:
+        return "protocol";
+    case ERROR_HTTP_TRUNCATED:
+    case ERROR_TLS_TRUNCATED:
+    case ERROR_END_OF_STREAM:
+        return "truncated";
+    case ERROR_BODY_TOO_LARGE:
+        return "too_large";
+    case ERROR_UNSUPPORTED:
+        return "encoding";
+    case ERROR_HTTP_STATUS:
+        return "http_status";
+    case ERROR_CANCELLED:
+        return "cancelled";
+    case ERROR_NO_MEMORY:
+    case ERROR_TOO_MANY_DESCRIPTORS:
+    case ERROR_NO_BUFFERS:
+        return "resources";
+    default:
+        return "connect";
+    }
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------- */
+
+static enum error append_member(struct buffer *out, const char *key, const char *text) {
+    enum error error = buffer_append_text(out, key);
+    if (error != ERROR_NONE)
+        return error;
+    return text == NULL ? buffer_append_text(out, "null")
+                        : json_append_string(out, bytes_of(text));
+}
+
+static enum error append_digest(struct buffer *out, const struct fetch_result *result) {
+    char hex[SHA256_HEX_SIZE];
+    sha256_to_hex(result->digest, hex);
+    return append_member(out, ",\"sha256\":", result->has_digest ? hex : NULL);
+}
+
+static enum error append_error(struct buffer *out, const struct fetch_result *result) {
+    if (result->error == ERROR_NONE)
+        return buffer_append_text(out, ",\"error\":null}");
+    enum error error =
+        append_member(out, ",\"error\":{\"kind\":", fetch_error_kind(result->error));
+    if (error == ERROR_NONE)
+        error = append_member(out, ",\"detail\":", result->detail);
+    return error == ERROR_NONE ? buffer_append_text(out, "}}") : error;
+}
+
+static enum error append_status(struct buffer *out, int status) {
+    return status == 0 ? buffer_append_text(out, ",\"status\":null")
+                       : buffer_format(out, ",\"status\":%d", status);
+}
+
+enum error fetch_result_append_json(const struct fetch_result *result, struct buffer *out) {
+    enum error error = buffer_format(out, "{\"index\":%zu", result->index);
+    if (error == ERROR_NONE)
+        error = append_member(out, ",\"url\":", result->url);
+    if (error == ERROR_NONE)
+        error = append_member(out, ",\"final_url\":", result->final_url);
+    if (error == ERROR_NONE)
+        error = append_status(out, result->status);
+    if (error == ERROR_NONE)
+        error = append_member(out, ",\"title\":", result->title);
+    if (error == ERROR_NONE)
+        error = append_digest(out, result);
+    if (error == ERROR_NONE)
+        error = buffer_format(out, ",\"bytes\":%llu,\"ms\":%llu.%03u",
+                              (unsigned long long)result->bytes,
+                              (unsigned long long)(result->duration / MILLISECOND),
+                              (unsigned)(result->duration / MICROSECOND % 1000));
+    return error == ERROR_NONE ? append_error(out, result) : error;
+}
+
+/* ---- text ------------------------------------------------------------------------------------- */
+
+/* A title comes from a stranger: control characters must not reach a terminal. */
+static enum error append_visible(struct buffer *out, const char *text) {
+    enum error error = ERROR_NONE;
+    for (const uint8_t *at = (const uint8_t *)text; *at != '\0' && error == ERROR_NONE; at++) {
+        bool control = *at < 0x20 || *at == 0x7F || (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0);
+        error = buffer_append_byte(out, control ? '?' : *at);
+        if (control && *at == 0xC2)
+            at++;
+    }
+    return error;
+}
+
+enum error fetch_result_append_text(const struct fetch_result *result, struct buffer *out) {
+    bool well = result->error == ERROR_NONE;
+    const char *what = well ? (result->title != NULL ? result->title : "(no title)")
+                            : result->detail;
+    enum error error = buffer_append_text(out, well ? "✅ " : "❌ ");
+    if (error == ERROR_NONE)
+        error = append_visible(out, result->url);
+    if (error == ERROR_NONE)
+        error = buffer_append_text(out, well ? " → " : ": ");
+    return error == ERROR_NONE ? append_visible(out, what) : error;
+}
+
+/* ---- comparing -------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool fetch_result_equal(const struct fetch_result *a, const struct fetch_result *b) {
+    return a->status == b->status && a->error == b->error && same_text(a->title, b->title) &&
+           a->has_digest == b->has_digest &&
+           (!a->has_digest || memcmp(a->digest, b->digest, SHA256_SIZE) == 0);
+}

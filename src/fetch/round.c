@@ -1,0 +1,125 @@
+#include "fetch/round.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static void pull(struct round *round);
+
+/* ---- results in order ------------------------------------------------------------------------- */
+
+static void hand_out(struct round *round) {
+    while (round->handed_out < round->started) {
+        size_t slot = round->handed_out % round->window_size;
+        if (!round->arrived[slot])
+            return;
+        round->arrived[slot] = false;
+        round->handed_out++;
+        round->failed += round->window[slot].error != ERROR_NONE;
+        round->events->result(round, &round->window[slot]);
+        fetch_result_fini(&round->window[slot]);
+    }
+}
+
+static void keep(struct round *round, const struct fetch_result *result) {
+    size_t slot = result->index % round->window_size;
+    round->window[slot] = *result;
+    round->arrived[slot] = true;
+}
+
+/* The first failure that is not a cancellation is what a fail-fast round names as its cause. */
+static void note_cause(struct round *round, const struct fetch_result *result) {
+    if (round->has_cause || result->error == ERROR_NONE || result->error == ERROR_CANCELLED)
+        return;
+    round->has_cause = true;
+    round->cause = result->index;
+}
+
+static void fetched(void *context, struct fetch_result *result) {
+    struct round *round = context;
+    note_cause(round, result);
+    keep(round, result);
+    if (result->error != ERROR_NONE && round->scope.policy == SCOPE_FAIL_FAST)
+        scope_cancel(&round->scope);
+    hand_out(round);
+    pull(round);
+}
+
+/* A URL that could not be started still has its result. */
+static void give_result(struct round *round, const char *url, enum error error) {
+    struct fetch_result result = {.index = round->started++, .error = error};
+    result.url = memory_copy_text(url, strlen(url));
+    snprintf(result.detail, sizeof result.detail, "%s", error_text(error));
+    if (result.url == NULL) {
+        static char unnamed[] = "";
+        struct fetch_result nameless = result;
+        nameless.url = unnamed;
+        round->handed_out++;
+        round->failed++;
+        round->events->result(round, &nameless);
+        return;
+    }
+    keep(round, &result);
+}
+
+/* ---- pulling ---------------------------------------------------------------------------------- */
+
+static void start_one(struct round *round, const char *url) {
+    size_t index = round->started;
+    enum error error =
+        session_fetch(round->session, &round->scope, url, index, fetched, round);
+    if (error == ERROR_NONE)
+        round->started++;
+    else
+        give_result(round, url, error);
+}
+
+static void pull(struct round *round) {
+    if (round->pulling)
+        return;
+    round->pulling = true;
+    while (!round->exhausted && round->started - round->handed_out < round->window_size) {
+        const char *url = round->events->next_url(round);
+        if (url == NULL)
+            round->exhausted = true;
+        else
+            start_one(round, url);
+        hand_out(round);
+    }
+    round->pulling = false;
+    if (round->exhausted)
+        scope_join(&round->scope);
+}
+
+/* ---- life cycle ------------------------------------------------------------------------------- */
+
+static void scope_ended(struct scope *scope) {
+    struct round *round = container_of(scope, struct round, scope);
+    scope_take_error(scope); /* each result carries its own */
+    scope_fini(scope);
+    memory_free(round->window);
+    memory_free(round->arrived);
+    round->window = NULL;
+    round->arrived = NULL;
+    round->events->ended(round);
+}
+
+enum error round_start(struct round *round, struct session *session, enum scope_policy policy,
+                       size_t window, const struct round_events *events) {
+    *round = (struct round){.events = events, .session = session, .window_size = window};
+    round->window = memory_allocate_zeroed(window * sizeof *round->window);
+    round->arrived = memory_allocate_zeroed(window * sizeof *round->arrived);
+    if (round->window == NULL || round->arrived == NULL) {
+        memory_free(round->window);
+        memory_free(round->arrived);
+        return ERROR_NO_MEMORY;
+    }
+    scope_init(&round->scope, session_loop(session), NULL, policy, scope_ended);
+    pull(round);
+    return ERROR_NONE;
+}
+
+void round_cancel(struct round *round) {
+    scope_cancel(&round->scope);
+}

@@ -1,0 +1,224 @@
+#include "fetch/schedule.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/memory.h"
+
+/* A URL and what its last round said. */
+struct watched {
+    struct schedule_entry entry;
+    struct fetch_result last;
+    bool known;
+};
+
+struct group {
+    struct schedule *schedule;
+    struct round round;
+    struct timer timer;
+    uint64_t every;
+    uint64_t began;
+    struct watched **members; /* in the order of the list */
+    size_t count;
+    size_t next;
+    bool running;
+};
+
+struct schedule {
+    struct session *session;
+    struct schedule_options options;
+    struct watched *watched;
+    size_t count;
+    struct group *groups;
+    size_t group_count;
+    size_t running;
+    bool stopping;
+    struct timer deadline;
+    struct task finish;
+    void (*ended)(void *context);
+    void *ended_context;
+};
+
+static struct group *group_of(struct round *round) {
+    return container_of(round, struct group, round);
+}
+
+static struct loop *loop_of(const struct schedule *schedule) {
+    return session_loop(schedule->session);
+}
+
+/* ---- one round of a group --------------------------------------------------------------------- */
+
+static const char *next_url(struct round *round) {
+    struct group *group = group_of(round);
+    return group->next < group->count ? group->members[group->next++]->entry.url : NULL;
+}
+
+/* Keeps what is compared next time: the texts move, the lent result is only read. */
+static void remember(struct watched *watched, const struct fetch_result *result) {
+    fetch_result_fini(&watched->last);
+    watched->last = *result;
+    watched->last.url = NULL;
+    watched->last.final_url = NULL;
+    if (result->title != NULL)
+        watched->last.title = memory_copy_text(result->title, strlen(result->title));
+    watched->known = true;
+}
+
+/* A cancelled fetch says nothing about the URL. */
+static void take_result(struct round *round, const struct fetch_result *result) {
+    struct group *group = group_of(round);
+    struct schedule *schedule = group->schedule;
+    struct watched *watched = group->members[result->index];
+    bool cancelled = result->error == ERROR_CANCELLED;
+    bool changed =
+        !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
+    if (changed)
+        remember(watched, result);
+    schedule->options.events->result(schedule->options.context, &watched->entry, result, changed);
+}
+
+static void finish_if_over(struct schedule *schedule) {
+    if (schedule->stopping && schedule->running == 0)
+        loop_post(loop_of(schedule), &schedule->finish);
+}
+
+/* When the next round begins: an interval after the last began, spread by the jitter. */
+static uint64_t next_time(const struct group *group) {
+    const struct schedule *schedule = group->schedule;
+    struct loop *loop = loop_of(schedule);
+    uint32_t random;
+    ring_random(loop->ring, &random, sizeof random);
+    double factor = 1 + schedule->options.jitter * (2.0 * random / UINT32_MAX - 1);
+    uint64_t time = group->began + (uint64_t)((double)group->every * factor);
+    return time > loop->now ? time : loop->now;
+}
+
+static void round_ended(struct round *round) {
+    struct group *group = group_of(round);
+    struct schedule *schedule = group->schedule;
+    group->running = false;
+    schedule->running--;
+    schedule->options.events->round_ended(schedule->options.context, round->handed_out,
+                                          round->failed);
+    if (group->every > 0 && !schedule->stopping)
+        loop_start_timer(loop_of(schedule), &group->timer, next_time(group));
+    finish_if_over(schedule);
+}
+
+static const struct round_events round_events = {next_url, take_result, round_ended};
+
+static void begin_round(struct group *group) {
+    struct schedule *schedule = group->schedule;
+    group->next = 0;
+    group->began = loop_of(schedule)->now;
+    enum error error = round_start(&group->round, schedule->session, SCOPE_COLLECT,
+                                   schedule->options.window, &round_events);
+    if (error != ERROR_NONE) {
+        /* no memory now: the next interval tries again */
+        if (group->every > 0)
+            loop_start_timer(loop_of(schedule), &group->timer, next_time(group));
+        return;
+    }
+    group->running = true;
+    schedule->running++;
+}
+
+static void time_came(struct timer *timer) {
+    begin_round(container_of(timer, struct group, timer));
+}
+
+static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
+
+/* ---- stopping --------------------------------------------------------------------------------- */
+
+static void schedule_free(struct schedule *schedule) {
+    for (size_t i = 0; i < schedule->group_count; i++)
+        memory_free(schedule->groups[i].members);
+    for (size_t i = 0; i < schedule->count; i++)
+        fetch_result_fini(&schedule->watched[i].last);
+    memory_free(schedule->groups);
+    memory_free(schedule->watched);
+    memory_free(schedule);
+}
+
+static void finish(struct task *task) {
+    struct schedule *schedule = container_of(task, struct schedule, finish);
+    void (*ended)(void *) = schedule->ended;
+    void *context = schedule->ended_context;
+    loop_stop_timer(loop_of(schedule), &schedule->deadline);
+    schedule_free(schedule);
+    ended(context);
+}
+
+static void deadline_passed(struct timer *timer) {
+    struct schedule *schedule = container_of(timer, struct schedule, deadline);
+    for (size_t i = 0; i < schedule->group_count; i++)
+        if (schedule->groups[i].running)
+            round_cancel(&schedule->groups[i].round);
+}
+
+static const struct task_handler finish_handler = {"fetch_schedule_end", finish};
+static const struct timer_handler deadline_handler = {"fetch_schedule_deadline", deadline_passed};
+
+void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(void *context),
+                   void *context) {
+    schedule->stopping = true;
+    schedule->ended = ended;
+    schedule->ended_context = context;
+    for (size_t i = 0; i < schedule->group_count; i++)
+        loop_stop_timer(loop_of(schedule), &schedule->groups[i].timer);
+    loop_start_timer(loop_of(schedule), &schedule->deadline, deadline);
+    finish_if_over(schedule);
+}
+
+/* ---- making ----------------------------------------------------------------------------------- */
+
+static struct group *group_for(struct schedule *schedule, uint64_t every) {
+    for (size_t i = 0; i < schedule->group_count; i++)
+        if (schedule->groups[i].every == every)
+            return &schedule->groups[i];
+    struct group *group = &schedule->groups[schedule->group_count++];
+    group->schedule = schedule;
+    group->every = every;
+    group->timer.handler = &timer_handler;
+    group->members = memory_allocate(schedule->count * sizeof *group->members);
+    return group;
+}
+
+static enum error form_groups(struct schedule *schedule, const struct schedule_entry *entries) {
+    for (size_t i = 0; i < schedule->count; i++) {
+        schedule->watched[i].entry = entries[i];
+        struct group *group = group_for(schedule, entries[i].every);
+        if (group->members == NULL)
+            return ERROR_NO_MEMORY;
+        group->members[group->count++] = &schedule->watched[i];
+    }
+    return ERROR_NONE;
+}
+
+enum error schedule_new(struct session *session, const struct schedule_entry *entries,
+                        size_t count, const struct schedule_options *options,
+                        struct schedule **schedule_out) {
+    struct schedule *schedule = memory_allocate_zeroed(sizeof *schedule);
+    if (schedule == NULL)
+        return ERROR_NO_MEMORY;
+    schedule->session = session;
+    schedule->options = *options;
+    schedule->count = count;
+    schedule->finish.handler = &finish_handler;
+    schedule->deadline.handler = &deadline_handler;
+    schedule->watched = memory_allocate_zeroed((count + 1) * sizeof *schedule->watched);
+    schedule->groups = memory_allocate_zeroed((count + 1) * sizeof *schedule->groups);
+    if (schedule->watched == NULL || schedule->groups == NULL ||
+        form_groups(schedule, entries) != ERROR_NONE) {
+        schedule->count = schedule->watched == NULL ? 0 : count;
+        schedule_free(schedule);
+        return ERROR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < schedule->group_count; i++)
+        begin_round(&schedule->groups[i]);
+    *schedule_out = schedule;
+    return ERROR_NONE;
+}

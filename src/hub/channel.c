@@ -1,0 +1,414 @@
+#include "channel.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "worker.h"
+
+enum { OWN_RANGES_FIRST = 4 };
+
+/* ---- own messages ahead of the cursor --------------------------------------------------------- */
+
+static struct own_range *first_own(struct own_ranges *own) {
+    return own == NULL ? NULL : &own->items[own->first];
+}
+
+static void drop_first_own(struct subscription *subscription) {
+    struct own_ranges *own = subscription->own;
+    own->first++;
+    if (--own->count > 0)
+        return;
+    memory_free(own);
+    subscription->own = NULL;
+}
+
+static enum error make_room_for_own(struct subscription *subscription) {
+    struct own_ranges *own = subscription->own;
+    if (own != NULL && own->first + own->count < own->capacity)
+        return ERROR_NONE;
+    uint32_t count = own == NULL ? 0 : own->count;
+    uint32_t capacity = count < OWN_RANGES_FIRST ? OWN_RANGES_FIRST : count * 2;
+    struct own_ranges *wider =
+        memory_allocate(sizeof *wider + capacity * sizeof(struct own_range));
+    if (wider == NULL)
+        return ERROR_NO_MEMORY;
+    wider->first = 0;
+    wider->count = count;
+    wider->capacity = capacity;
+    if (count > 0)
+        memcpy(wider->items, first_own(own), count * sizeof(struct own_range));
+    memory_free(own);
+    subscription->own = wider;
+    return ERROR_NONE;
+}
+
+static enum error add_own(struct subscription *subscription, uint64_t start, uint64_t end) {
+    struct own_ranges *own = subscription->own;
+    if (own != NULL && own->items[own->first + own->count - 1].end == start) {
+        own->items[own->first + own->count - 1].end = end;
+        return ERROR_NONE;
+    }
+    enum error error = make_room_for_own(subscription);
+    if (error != ERROR_NONE)
+        return error;
+    own = subscription->own;
+    own->items[own->first + own->count++] = (struct own_range){start, end};
+    return ERROR_NONE;
+}
+
+/* Moves the cursor over own messages that begin at it, and shortens `range` to what comes before the
+ * next own message. */
+static struct bytes step_over_own(struct subscription *subscription, struct bytes range) {
+    struct own_range *own;
+    while (range.size > 0 && (own = first_own(subscription->own)) != NULL) {
+        uint64_t position = cursor_position(&subscription->cursor);
+        if (own->start > position) {
+            uint64_t before = own->start - position;
+            return bytes_make(range.data, before < range.size ? before : range.size);
+        }
+        if (own->end > position) {
+            uint64_t over = own->end - position;
+            cursor_advance(&subscription->cursor, over < range.size ? over : range.size);
+        }
+        if (own->end <= cursor_position(&subscription->cursor))
+            drop_first_own(subscription);
+        range = cursor_range(&subscription->channel->view, &subscription->cursor);
+    }
+    return range;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+/* While a publish is unanswered, own messages may be among what is filled. */
+struct bytes subscription_range(struct subscription *subscription) {
+    if (subscription->unanswered > 0 && !cursor_is_inside_message(&subscription->cursor))
+        return (struct bytes){0};
+    struct view *view = &subscription->channel->view;
+    if (subscription->unanswered > 0)
+        return cursor_rest_of_message(&subscription->cursor);
+    return step_over_own(subscription, cursor_range(view, &subscription->cursor));
+}
+
+uint32_t subscription_sent(struct subscription *subscription, size_t size) {
+    return cursor_advance(&subscription->cursor, size);
+}
+
+void subscription_set_busy(struct subscription *subscription, bool busy) {
+    enum subscription_state state = busy ? SUBSCRIPTION_BUSY : SUBSCRIPTION_IDLE;
+    if (subscription->state == state || subscription->state < SUBSCRIPTION_IDLE)
+        return;
+    subscription->state = (uint8_t)state;
+    struct channel *channel = subscription->channel;
+    list_remove(&subscription->link);
+    list_append(busy ? &channel->busy : &channel->idle, &subscription->link);
+}
+
+bool subscription_is_behind(const struct subscription *subscription) {
+    const struct home *home = subscription->channel->home;
+    return subscription->cursor.at != NULL &&
+           cursor_position(&subscription->cursor) <
+               atomic_load_explicit(&home->log.tail, memory_order_acquire);
+}
+
+static uint64_t offset_of(const struct cursor *cursor) {
+    return cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
+}
+
+/* Own messages between the two places were not missed, but are counted as if: the client cannot know
+ * which of them others saw. */
+uint64_t subscription_skip(struct subscription *subscription) {
+    struct channel *channel = subscription->channel;
+    uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
+    uint64_t before = offset_of(&subscription->cursor);
+    assert(!cursor_is_inside_message(&subscription->cursor));
+    cursor_remove(&subscription->cursor);
+    cursor_place_at(&channel->view, &subscription->cursor, tail);
+    view_collect(&channel->view);
+    return offset_of(&subscription->cursor) - before;
+}
+
+/* ---- what the home tells ---------------------------------------------------------------------- */
+
+void channel_add_segment(struct channel *channel, struct view_segment *at) {
+    view_add(&channel->view, at);
+    channel_head_moved(channel);
+}
+
+/* Who stands in a segment that retention has dropped is slow: nothing else keeps it. */
+static void apply_policy(struct channel *channel) {
+    uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
+    if (view_fallen_behind(&channel->view, tail) == NULL)
+        return;
+    list_for_each_safe(node, &channel->busy) {
+        struct subscription *subscription = container_of(node, struct subscription, link);
+        if (subscription_is_behind(subscription))
+            subscription_events.fell_behind(subscription);
+    }
+}
+
+void channel_head_moved(struct channel *channel) {
+    if (channel->joined)
+        loop_post_turn_end(channel->worker->loop, &channel->flush);
+}
+
+static void flush(struct task *task) {
+    struct channel *channel = container_of(task, struct channel, flush);
+    struct list_node idle, *node;
+    if (!channel->joined)
+        return;
+    list_init(&idle);
+    list_splice(&idle, &channel->idle);
+    while ((node = list_take_first(&idle)) != NULL) {
+        list_append(&channel->idle, node);
+        subscription_events.readable(container_of(node, struct subscription, link));
+    }
+    view_collect(&channel->view);
+    apply_policy(channel);
+}
+
+static const struct task_handler flush_handler = {"hub_flush", flush};
+
+/* ---- joining and leaving the home ------------------------------------------------------------- */
+
+static void deliver_join(struct letter *letter) {
+    struct join *join = container_of(letter, struct join, letter);
+    struct hub_worker *asking = join->channel->worker;
+    home_handle_join(hub_home_worker(asking->hub, bytes_of(join->channel->name)), join);
+}
+
+static const struct letter_handler join_handler = {"hub_join", deliver_join};
+
+static void send_join(struct channel *channel, bool leave) {
+    struct join *join = channel->join;
+    struct hub_worker *home_worker =
+        hub_home_worker(channel->worker->hub, bytes_of(channel->name));
+    channel->join = NULL;
+    join->leave = leave;
+    join->letter.handler = &join_handler;
+    if (home_worker == channel->worker)
+        home_handle_join(home_worker, join);
+    else
+        loop_send(home_worker->loop, &join->letter);
+}
+
+static void leave_if_empty(struct channel *channel) {
+    if (channel->subscriptions > 0 || !channel->joined || channel->leaving)
+        return;
+    channel->leaving = true;
+    channel->joined = false;
+    loop_unpost(&channel->flush);
+    send_join(channel, true);
+}
+
+static void place_at_head(struct subscription *subscription) {
+    struct channel *channel = subscription->channel;
+    list_remove(&subscription->link);
+    list_append(&channel->idle, &subscription->link);
+    subscription->state = SUBSCRIPTION_IDLE;
+    cursor_place_at_head(&channel->view, &subscription->cursor);
+    subscription_events.joined(subscription, ERROR_NONE);
+}
+
+static void refuse_waiting(struct channel *channel, enum error error) {
+    struct list_node *node;
+    while (!list_is_empty(&channel->waiting)) {
+        node = channel->waiting.next;
+        struct subscription *subscription = container_of(node, struct subscription, link);
+        list_remove(node);
+        subscription->channel = NULL;
+        subscription->state = SUBSCRIPTION_NONE;
+        channel->subscriptions--;
+        subscription_events.joined(subscription, error);
+    }
+}
+
+static void channel_free(struct channel *channel) {
+    struct hub_worker *worker = channel->worker;
+    loop_unpost(&channel->flush);
+    view_fini(&channel->view);
+    map_remove(&worker->channels, &channel->node);
+    counter_subtract(&worker->statistics.channels, 1);
+    memory_free(channel->join);
+    memory_free(channel);
+    drain_check(worker);
+}
+
+void channel_joined(struct channel *channel, struct join *join) {
+    channel->join = join;
+    if (join->error != ERROR_NONE) {
+        refuse_waiting(channel, join->error);
+        channel_free(channel);
+        return;
+    }
+    channel->joined = true;
+    channel->home = join->home;
+    if (join->newest != NULL)
+        view_add(&channel->view, &join->newest->views[join->reader]);
+    while (!list_is_empty(&channel->waiting))
+        place_at_head(container_of(channel->waiting.next, struct subscription, link));
+    leave_if_empty(channel);
+}
+
+/* Somebody may have subscribed while the channel was leaving. */
+void channel_left(struct channel *channel, struct join *join) {
+    channel->join = join;
+    channel->leaving = false;
+    channel->home = NULL;
+    view_fini(&channel->view);
+    if (channel->subscriptions > 0)
+        send_join(channel, false);
+    else
+        channel_free(channel);
+}
+
+/* ---- subscribing ------------------------------------------------------------------------------ */
+
+static struct channel *channel_new(struct hub_worker *worker, struct bytes name) {
+    struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 1);
+    if (channel == NULL)
+        return NULL;
+    memcpy(channel->name, name.data, name.size);
+    channel->join = memory_allocate_zeroed(sizeof *channel->join);
+    if (channel->join == NULL || map_insert(&worker->channels, &channel->node,
+                                            bytes_make(channel->name, name.size)) != ERROR_NONE) {
+        memory_free(channel->join);
+        memory_free(channel);
+        return NULL;
+    }
+    channel->join->channel = channel;
+    channel->join->reader = worker->index;
+    channel->worker = worker;
+    channel->flush.handler = &flush_handler;
+    channel->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
+    view_init(&channel->view);
+    list_init(&channel->waiting);
+    list_init(&channel->idle);
+    list_init(&channel->busy);
+    counter_add(&worker->statistics.channels, 1);
+    return channel;
+}
+
+enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
+                             struct subscription *subscription) {
+    struct map_node *node = map_find(&worker->channels, name);
+    bool fresh = node == NULL;
+    struct channel *channel =
+        fresh ? channel_new(worker, name) : container_of(node, struct channel, node);
+    if (channel == NULL)
+        return ERROR_NO_MEMORY;
+    *subscription = (struct subscription){.channel = channel, .state = SUBSCRIPTION_WAITING};
+    list_append(&channel->waiting, &subscription->link);
+    channel->subscriptions++;
+    if (channel->joined)
+        place_at_head(subscription);
+    else if (fresh)
+        send_join(channel, false);
+    return ERROR_NONE;
+}
+
+void channel_unsubscribe(struct subscription *subscription) {
+    struct channel *channel = subscription->channel;
+    if (channel == NULL)
+        return;
+    assert(subscription->unanswered == 0);
+    list_remove(&subscription->link);
+    cursor_remove(&subscription->cursor);
+    memory_free(subscription->own);
+    *subscription = (struct subscription){0};
+    channel->subscriptions--;
+    if (channel->joined)
+        view_collect(&channel->view);
+    leave_if_empty(channel);
+}
+
+/* ---- publishing ------------------------------------------------------------------------------- */
+
+/* Is the client at the head, so that its new message is the next thing that its cursor meets? */
+static bool stands_at_own(struct subscription *source, uint64_t start, uint64_t end) {
+    if (source->state != SUBSCRIPTION_IDLE || source->unanswered > 0 || source->own != NULL)
+        return false;
+    struct bytes range = cursor_range(&source->channel->view, &source->cursor);
+    return range.size >= end - start && cursor_position(&source->cursor) == start;
+}
+
+/* Who is at the head steps over at once, and keeps nothing. */
+static enum error exclude_own(struct subscription *source, uint64_t start, uint64_t end) {
+    if (!stands_at_own(source, start, end))
+        return add_own(source, start, end);
+    cursor_advance(&source->cursor, end - start);
+    return ERROR_NONE;
+}
+
+void subscription_published(struct subscription *subscription, enum error error, uint64_t start,
+                            uint64_t end) {
+    subscription->unanswered--;
+    if (error == ERROR_NONE)
+        error = exclude_own(subscription, start, end);
+    subscription_events.published(subscription, error);
+}
+
+static void deliver_publish(struct letter *letter) {
+    struct publish *publish = container_of(letter, struct publish, letter);
+    struct bytes name = bytes_make(publish->data + publish->prefix_size, publish->name_size);
+    home_handle_publish(hub_home_worker(publish->hub, name), publish);
+}
+
+static const struct letter_handler publish_handler = {"hub_publish", deliver_publish};
+
+static enum error send_publish(struct hub_worker *from, struct bytes name,
+                               struct subscription *source, struct bytes prefix, bool binary,
+                               struct bytes payload) {
+    struct publish *publish =
+        memory_allocate(sizeof *publish + prefix.size + name.size + payload.size);
+    if (publish == NULL)
+        return ERROR_NO_MEMORY;
+    *publish = (struct publish){
+        .letter.handler = &publish_handler,
+        .hub = from->hub,
+        .source = source,
+        .sender = from->index,
+        .binary = binary,
+        .prefix_size = (uint8_t)prefix.size,
+        .name_size = (uint8_t)name.size,
+        .payload_size = payload.size,
+    };
+    uint8_t *data = publish->data;
+    const struct bytes parts[] = {prefix, name, payload};
+    for (size_t i = 0; i < 3; i++) {
+        if (parts[i].size > 0)
+            memcpy(data, parts[i].data, parts[i].size);
+        data += parts[i].size;
+    }
+    if (source != NULL)
+        source->unanswered++;
+    loop_send(hub_home_worker(from->hub, name)->loop, &publish->letter);
+    return ERROR_NONE;
+}
+
+enum error channel_publish(struct channel *channel, struct subscription *source,
+                           struct bytes prefix, bool binary, struct bytes payload) {
+    struct hub_worker *worker = channel->worker;
+    struct home *home = channel->home;
+    uint64_t start, end;
+    if (home->worker != worker)
+        return send_publish(worker, bytes_of(channel->name), source, prefix, binary, payload);
+    enum error error = home_append(home, prefix, binary, payload, &start, &end);
+    if (error == ERROR_NONE && exclude_own(source, start, end) != ERROR_NONE)
+        subscription_events.published(source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
+    return error;
+}
+
+enum error hub_publish(struct hub *hub, unsigned worker, struct bytes name, struct bytes payload) {
+    struct hub_worker *from = &hub->workers[worker];
+    struct hub_worker *to = hub_home_worker(hub, name);
+    const struct bytes no_prefix = {0};
+    if (!channel_name_is_valid(name))
+        return ERROR_INVALID_ARGUMENT;
+    if (to != from)
+        return send_publish(from, name, NULL, no_prefix, false, payload);
+    struct home *home;
+    uint64_t start, end;
+    enum error error = home_find(to, name, &home);
+    return error == ERROR_NONE ? home_append(home, no_prefix, false, payload, &start, &end) : error;
+}

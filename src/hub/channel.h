@@ -1,0 +1,119 @@
+/*
+ * A channel as one worker's clients see it: who is in it, and the worker's view of its log.
+ *
+ * A channel exists on a worker while that worker has clients in it. The first one makes it join the
+ * channel's home; until the home has answered, clients wait. When the last one has left, it leaves
+ * the home, and goes when the home has confirmed that no letter to it is under way any more.
+ *
+ * A subscription is one client's place in one channel: a cursor, and the client's own messages ahead
+ * of it, which it steps over.
+ */
+#ifndef RINGCAST_HUB_CHANNEL_H
+#define RINGCAST_HUB_CHANNEL_H
+
+#include "base/map.h"
+#include "home.h"
+#include "hub/hub.h"
+#include "view.h"
+
+/* Positions in the log; `end` is behind the last byte. */
+struct own_range {
+    uint64_t start, end;
+};
+
+struct own_ranges {
+    uint32_t first, count, capacity;
+    struct own_range items[];
+};
+
+enum subscription_state {
+    SUBSCRIPTION_NONE,
+    SUBSCRIPTION_WAITING, /* for the home's answer */
+    SUBSCRIPTION_IDLE,    /* at the head */
+    SUBSCRIPTION_BUSY,    /* a send is in flight, or more is to be sent */
+};
+
+struct subscription {
+    struct channel *channel;
+    struct list_node link; /* in the channel's list of its state */
+    struct cursor cursor;
+    struct own_ranges *own; /* NULL: none ahead */
+    uint32_t unanswered;    /* publishes that its home has not confirmed yet */
+    uint8_t state;
+};
+
+struct channel {
+    struct map_node node; /* by name, in the worker's channels */
+    struct hub_worker *worker;
+    struct home *home; /* valid while joined */
+    struct join *join; /* the letter to and from the home; NULL while it is under way */
+    bool joined;
+    bool leaving;
+    struct view view;
+    struct list_node waiting, idle, busy; /* subscriptions */
+    size_t subscriptions;
+    struct task flush;
+    struct channel_settings settings;
+    char name[];
+};
+
+/* What the owner of subscriptions does when the channel calls. */
+struct subscription_events {
+    /* The home has answered: the subscription stands at the head, or there is an error. */
+    void (*joined)(struct subscription *subscription, enum error error);
+    /* There is something to send. */
+    void (*readable)(struct subscription *subscription);
+    /* It fell out of the retention, and policy is to be applied. */
+    void (*fell_behind)(struct subscription *subscription);
+    /* A publish of it was answered; an error says that it was not accepted. */
+    void (*published)(struct subscription *subscription, enum error error);
+};
+
+/* Set by the client module: the one kind of owner that there is. */
+extern const struct subscription_events subscription_events;
+
+/*
+ * Subscribes; `joined` follows, at once or later. ERROR_NO_MEMORY, or ERROR_LIMIT_REACHED when there
+ * are too many channels.
+ */
+enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
+                             struct subscription *subscription);
+
+/* Ends a subscription on which nothing is in flight. Harmless on one that has none. */
+void channel_unsubscribe(struct subscription *subscription);
+
+/*
+ * The bytes to send next: contiguous, without own messages, up to the head. Empty at the head, and
+ * while own publishes are unanswered.
+ */
+struct bytes subscription_range(struct subscription *subscription);
+
+/* The kernel took `size` bytes of the last range. Returns how many messages ended in them. */
+uint32_t subscription_sent(struct subscription *subscription, size_t size);
+
+/* Moves between idle and busy, so that the turn's end serves only who is idle. */
+void subscription_set_busy(struct subscription *subscription, bool busy);
+
+/* Is its cursor before the oldest retained message? */
+bool subscription_is_behind(const struct subscription *subscription);
+
+/* Jumps to the oldest retained message; returns how many were missed. Only between two messages. */
+uint64_t subscription_skip(struct subscription *subscription);
+
+/*
+ * Publishes a client's message to the channel. `source` steps over it. On an error the message was
+ * not accepted.
+ */
+enum error channel_publish(struct channel *channel, struct subscription *source,
+                           struct bytes prefix, bool binary, struct bytes payload);
+
+/* Letters from the home. */
+void channel_add_segment(struct channel *channel, struct view_segment *at);
+void channel_head_moved(struct channel *channel);
+void channel_joined(struct channel *channel, struct join *join);
+void channel_left(struct channel *channel, struct join *join);
+/* A publish has come back: the source's message is at these positions, or was refused. */
+void subscription_published(struct subscription *subscription, enum error error, uint64_t start,
+                            uint64_t end);
+
+#endif

@@ -1,0 +1,122 @@
+#include "hub/hub.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "client.h"
+#include "worker.h"
+
+enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024, NAME_MAX_SIZE = 255 };
+
+/* ---- names and homes -------------------------------------------------------------------------- */
+
+static bool is_name_character(uint8_t byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || (byte != '\0' && strchr("._~:-", byte) != NULL);
+}
+
+bool channel_name_is_valid(struct bytes name) {
+    if (name.size == 0 || name.size > NAME_MAX_SIZE)
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (!is_name_character(name.data[i]))
+            return false;
+    return true;
+}
+
+struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name) {
+    return &hub->workers[map_hash(name) % hub->worker_count];
+}
+
+/* ---- requests --------------------------------------------------------------------------------- */
+
+static bool is_channel_path(struct bytes target) {
+    struct bytes folder = bytes_of("/channels/");
+    return target.size > folder.size &&
+           bytes_equal(bytes_make(target.data, folder.size), folder);
+}
+
+static void requested(struct http_connection *connection, const struct http_request *request,
+                      struct bytes body) {
+    (void)body;
+    struct hub_worker *worker = connection->server->context;
+    const struct hub_options *options = &worker->hub->options;
+    if (worker->quiet)
+        http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                               "the server is shutting down");
+    else if (ws_is_upgrade((struct ws_fields){(const struct ws_field *)(const void *)request->fields.items, request->fields.count}))
+        client_handle_upgrade(connection, request);
+    else if (is_channel_path(request->target))
+        http_connection_refuse(connection, HTTP_STATUS_UPGRADE_REQUIRED,
+                               "a channel is joined over WebSocket");
+    else if (options->other_request != NULL)
+        options->other_request(options->context, connection, request);
+    else
+        http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND, "nothing is here");
+}
+
+static const struct http_server_events server_events = {
+    .requested = requested,
+    .closed = client_handle_http_closed,
+};
+
+/* ---- life cycle ------------------------------------------------------------------------------- */
+
+enum error hub_new(const struct hub_options *options, struct loop *const *loops,
+                   unsigned worker_count, struct hub **hub_out) {
+    struct hub *hub =
+        memory_allocate_zeroed(sizeof *hub + worker_count * sizeof(struct hub_worker));
+    if (hub == NULL)
+        return ERROR_NO_MEMORY;
+    hub->options = *options;
+    hub->worker_count = worker_count;
+    for (unsigned i = 0; i < worker_count; i++) {
+        hub->workers[i].hub = hub;
+        hub->workers[i].index = i;
+        hub->workers[i].loop = loops[i];
+        list_init(&hub->workers[i].clients);
+    }
+    *hub_out = hub;
+    return ERROR_NONE;
+}
+
+void hub_free(struct hub *hub) {
+    memory_free(hub);
+}
+
+static void collect(struct timer *timer) {
+    struct hub_worker *worker = container_of(timer, struct hub_worker, collect);
+    homes_collect(worker);
+    loop_start_timer(worker->loop, timer, worker->loop->now + COLLECT_SECONDS * SECOND);
+}
+
+static const struct timer_handler collect_handler = {"hub_collect", collect};
+
+void hub_start(struct hub *hub, unsigned index) {
+    struct hub_worker *worker = &hub->workers[index];
+    const struct http_server_options options = {
+        .connection_size = sizeof(struct client),
+        .head_timeout = hub->options.handshake_timeout,
+        .idle_timeout = IDLE_SECONDS * SECOND,
+        .max_body = BODY_MAX,
+        .max_connections = hub->options.max_connections,
+    };
+    http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
+    worker->collect.handler = &collect_handler;
+    loop_start_timer(worker->loop, &worker->collect,
+                     worker->loop->now + COLLECT_SECONDS * SECOND);
+}
+
+enum error hub_listen(struct hub *hub, unsigned worker, struct address *addresses, size_t count) {
+    return http_server_listen(&hub->workers[worker].server, addresses, count);
+}
+
+const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned worker) {
+    return &hub->workers[worker].statistics;
+}
+
+const struct http_server_statistics *hub_server_statistics(const struct hub *hub,
+                                                           unsigned worker) {
+    return &hub->workers[worker].server.statistics;
+}

@@ -1,0 +1,180 @@
+#include "log.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+/*
+ * Segments start small, so that a quiet channel is cheap, and double up to a sixteenth of the
+ * retention, so that dropping one takes little from sight at a time. Marks have room for frames of
+ * 32 bytes on average; a segment is full when either runs out.
+ */
+enum {
+    SEGMENT_SMALLEST = 4 * 1024,
+    SEGMENT_LARGEST = 1024 * 1024,
+    SEGMENTS_PER_RETENTION = 16,
+    BYTES_PER_MARK = 32,
+};
+
+/* ---- segments --------------------------------------------------------------------------------- */
+
+void segment_reference(struct segment *segment) {
+    atomic_fetch_add_explicit(&segment->references, 1, memory_order_relaxed);
+}
+
+void segment_release(struct segment *segment) {
+    if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) > 1)
+        return;
+    memory_free(segment->marks);
+    memory_free(segment->views);
+    memory_free(segment);
+}
+
+static struct segment *segment_new(uint32_t capacity, unsigned workers) {
+    struct segment *segment = memory_allocate(sizeof *segment + capacity);
+    if (segment == NULL)
+        return NULL;
+    *segment = (struct segment){
+        .references = 1,
+        .capacity = capacity,
+        .marks_capacity = capacity / BYTES_PER_MARK,
+    };
+    segment->marks = memory_allocate(segment->marks_capacity * sizeof *segment->marks);
+    segment->views = memory_allocate_zeroed(workers * sizeof *segment->views);
+    if (segment->marks == NULL || segment->views == NULL) {
+        segment_release(segment);
+        return NULL;
+    }
+    for (unsigned i = 0; i < workers; i++)
+        segment->views[i].segment = segment;
+    return segment;
+}
+
+static size_t memory_of(const struct segment *segment) {
+    return sizeof *segment + segment->capacity + segment->marks_capacity * sizeof(struct mark);
+}
+
+static bool has_room(const struct segment *segment, size_t size) {
+    return size <= segment->capacity - atomic_load_explicit(&segment->filled, memory_order_relaxed) &&
+           atomic_load_explicit(&segment->messages, memory_order_relaxed) < segment->marks_capacity;
+}
+
+/* ---- the log ---------------------------------------------------------------------------------- */
+
+void log_init(struct log *log, const struct retention *retention, unsigned workers) {
+    *log = (struct log){.retention = *retention, .workers = workers};
+    list_init(&log->segments);
+}
+
+static void drop_oldest(struct log *log) {
+    struct segment *oldest = container_of(list_take_first(&log->segments), struct segment, link);
+    log->memory -= memory_of(oldest);
+    segment_release(oldest);
+}
+
+void log_fini(struct log *log) {
+    while (!list_is_empty(&log->segments))
+        drop_oldest(log);
+}
+
+struct segment *log_newest(const struct log *log) {
+    if (list_is_empty(&log->segments))
+        return NULL;
+    return container_of(log->segments.previous, struct segment, link);
+}
+
+static uint32_t next_capacity(const struct log *log, size_t frame_size) {
+    const struct segment *newest = log_newest(log);
+    size_t largest = log->retention.bytes / SEGMENTS_PER_RETENTION;
+    if (largest > SEGMENT_LARGEST)
+        largest = SEGMENT_LARGEST;
+    size_t capacity = newest == NULL ? SEGMENT_SMALLEST : (size_t)newest->capacity * 2;
+    if (capacity > largest)
+        capacity = largest;
+    if (capacity < SEGMENT_SMALLEST)
+        capacity = SEGMENT_SMALLEST;
+    return (uint32_t)(capacity < frame_size ? frame_size : capacity);
+}
+
+static enum error begin_segment(struct log *log, size_t frame_size, uint64_t now) {
+    struct segment *segment = segment_new(next_capacity(log, frame_size), log->workers);
+    if (segment == NULL)
+        return ERROR_NO_MEMORY;
+    segment->base = log->head;
+    segment->offset = log->next_offset;
+    segment->made = now;
+    list_append(&log->segments, &segment->link);
+    log->memory += memory_of(segment);
+    return ERROR_NONE;
+}
+
+enum error log_append(struct log *log, const struct bytes *parts, size_t count, uint64_t now,
+                      uint64_t *start, bool *fresh) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    assert(size > 0 && size <= UINT32_MAX / 2);
+    struct segment *segment = log_newest(log);
+    *fresh = segment == NULL || !has_room(segment, size);
+    if (*fresh) {
+        enum error error = begin_segment(log, size, now);
+        if (error != ERROR_NONE)
+            return error;
+        segment = log_newest(log);
+    }
+    uint32_t filled = atomic_load_explicit(&segment->filled, memory_order_relaxed);
+    uint32_t messages = atomic_load_explicit(&segment->messages, memory_order_relaxed);
+    segment->marks[messages].start = filled;
+    segment->marks[messages].age = (uint32_t)((now - segment->made) / MILLISECOND);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size > 0)
+            memcpy(segment->data + filled, parts[i].data, parts[i].size);
+        filled += (uint32_t)parts[i].size;
+    }
+    *start = log->head;
+    log->head += size;
+    log->next_offset++;
+    /* marks before bytes: whoever sees the bytes also sees where their messages begin */
+    atomic_store_explicit(&segment->messages, messages + 1, memory_order_release);
+    atomic_store_explicit(&segment->filled, filled, memory_order_release);
+    return ERROR_NONE;
+}
+
+/* ---- retention -------------------------------------------------------------------------------- */
+
+/* The oldest segment that the tail is in; the writer's own reads need no ordering. */
+static struct segment *tail_segment(const struct log *log) {
+    return container_of(log->segments.next, struct segment, link);
+}
+
+static bool is_too_old(const struct log *log, const struct segment *segment, uint64_t now) {
+    const struct mark *mark = &segment->marks[log->tail_offset - segment->offset];
+    return now - segment->made > log->retention.age + (uint64_t)mark->age * MILLISECOND;
+}
+
+static bool exceeds(const struct log *log, const struct segment *segment, uint64_t now) {
+    return log->head - log->tail > log->retention.bytes ||
+           log->next_offset - log->tail_offset > log->retention.messages ||
+           is_too_old(log, segment, now);
+}
+
+void log_trim(struct log *log, uint64_t now) {
+    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_relaxed);
+    while (log->tail_offset < log->next_offset) {
+        struct segment *segment = tail_segment(log);
+        uint32_t messages = atomic_load_explicit(&segment->messages, memory_order_relaxed);
+        if (log->tail_offset == segment->offset + messages) {
+            drop_oldest(log);
+            continue;
+        }
+        if (!exceeds(log, segment, now))
+            break;
+        log->tail_offset++;
+        uint32_t next = (uint32_t)(log->tail_offset - segment->offset);
+        tail = segment->base + (next < messages ? segment->marks[next].start
+                                                : atomic_load(&segment->filled));
+        atomic_store_explicit(&log->tail, tail, memory_order_release);
+    }
+}

@@ -1,0 +1,67 @@
+/*
+ * One worker's view of a log, and the cursors in it.
+ *
+ * The view holds one reference to each segment that a cursor of this worker stands in, and to the
+ * newest. A cursor holds none: it is counted by the segment that it stands in. Serving a reader is
+ * sending the bytes between its cursor and the head, straight from the segment.
+ *
+ * Belongs to its worker's thread; only the segments are shared.
+ */
+#ifndef RINGCAST_HUB_VIEW_H
+#define RINGCAST_HUB_VIEW_H
+
+#include "log.h"
+
+struct view {
+    struct list_node segments; /* struct view_segment, oldest first */
+};
+
+/* `{0}` stands nowhere. */
+struct cursor {
+    struct view_segment *at; /* NULL: before the first segment of an empty view */
+    uint32_t position;       /* in the segment's data */
+    uint32_t message;        /* the first one that has not been sent wholly */
+};
+
+void view_init(struct view *view);
+
+/* Gives all references back. No cursor may stand in it any more. */
+void view_fini(struct view *view);
+
+/* Adds the newest segment, taking over one reference. */
+void view_add(struct view *view, struct view_segment *at);
+
+/* Places a cursor behind all that is filled now. */
+void cursor_place_at_head(struct view *view, struct cursor *cursor);
+
+/* Places a cursor at the first message that is not before `position` and still in the view. */
+void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position);
+
+/* Takes a cursor out of its view. */
+void cursor_remove(struct cursor *cursor);
+
+/*
+ * The bytes from the cursor up to the end of what is filled in its segment; steps into the next
+ * segment first when it is at the end of one. Empty at the head.
+ */
+struct bytes cursor_range(struct view *view, struct cursor *cursor);
+
+/* Moves over `size` bytes of the last range; returns how many messages ended in them. */
+uint32_t cursor_advance(struct cursor *cursor, size_t size);
+
+/* The cursor's position in the log. */
+uint64_t cursor_position(const struct cursor *cursor);
+
+/* Is part of a message sent already? */
+bool cursor_is_inside_message(const struct cursor *cursor);
+
+/* The rest of the message that the cursor is inside of, or at the start of. */
+struct bytes cursor_rest_of_message(const struct cursor *cursor);
+
+/* The oldest segment with a cursor that is wholly before `tail`, or NULL: its readers are slow. */
+struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail);
+
+/* Gives back the segments that nobody stands in, but for the newest. */
+void view_collect(struct view *view);
+
+#endif

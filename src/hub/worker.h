@@ -1,0 +1,54 @@
+/* The hub's parts that one worker owns, and the whole that they share. */
+#ifndef RINGCAST_HUB_WORKER_H
+#define RINGCAST_HUB_WORKER_H
+
+#include "base/map.h"
+#include "hub/hub.h"
+#include "home.h"
+
+/* A step of the hub's end on one worker; see drain.c. */
+struct drain_letter {
+    struct letter letter;
+    struct hub_worker *worker;
+};
+
+struct hub_worker {
+    struct hub *hub;
+    struct loop *loop;
+    unsigned index;
+    struct http_server server;
+    struct map channels; /* struct channel */
+    struct map homes;    /* struct home */
+    struct list_node clients;
+    size_t client_count;
+    struct timer collect;
+    bool quiet;          /* draining: clients' messages are no longer taken */
+    struct drain_letter drain_letter;
+    struct timer drain_next; /* closes the next client */
+    struct timer drain_deadline;
+    uint64_t drain_step;     /* nanoseconds between two closes */
+    bool server_ended;
+    struct hub_statistics statistics;
+};
+
+struct hub {
+    struct hub_options options;
+    unsigned worker_count;
+    _Atomic unsigned channel_count; /* homes, on all workers */
+    /* the end, on worker 0 */
+    unsigned drain_step;
+    unsigned drain_answers;
+    uint64_t drain_duration;
+    uint64_t drain_deadline;
+    void (*closed)(void *context);
+    void *closed_context;
+    struct hub_worker workers[];
+};
+
+/* The worker at which a channel is at home. */
+struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name);
+
+/* Ends what is over: called whenever a client or channel of a draining worker has gone. */
+void drain_check(struct hub_worker *worker);
+
+#endif

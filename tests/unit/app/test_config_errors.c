@@ -1,0 +1,471 @@
+/* What a mistake in a config is told: the exact words, for every key and every kind of mistake. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/config.h"
+#include "base/memory.h"
+#include "config_nearest.h"
+#include "config_table.h"
+
+static enum error load(struct config *config, struct config_errors *errors, struct bytes text) {
+    return config_load_text(config, "config.json", text, NULL, errors);
+}
+
+/* The lines that `text` must give, each with its line end. */
+static void check_lines(struct bytes text, const char *expected) {
+    struct config config;
+    struct config_errors errors = {0};
+    struct buffer lines = {0};
+    assert_int_equal(load(&config, &errors, text), ERROR_CONFIG_INVALID);
+    for (size_t i = 0; i < errors.count; i++)
+        assert_int_equal(buffer_format(&lines, "%s\n", errors.lines[i]), ERROR_NONE);
+    assert_int_equal(buffer_append_byte(&lines, '\0'), ERROR_NONE);
+    assert_string_equal((const char *)lines.data, expected);
+    buffer_fini(&lines);
+    config_errors_fini(&errors);
+    config_fini(&config);
+}
+
+/* {"hub":{"listen":VALUE}} of "hub.listen". */
+static void wrap(struct buffer *text, const char *path, const char *value) {
+    size_t groups = 0;
+    buffer_clear(text);
+    assert_int_equal(buffer_append_text(text, "{\""), ERROR_NONE);
+    for (; *path != '\0'; path++) {
+        bool is_dot = *path == '.';
+        groups += is_dot;
+        assert_int_equal(is_dot ? buffer_append_text(text, "\":{\"")
+                                : buffer_append_byte(text, (uint8_t)*path),
+                         ERROR_NONE);
+    }
+    assert_int_equal(buffer_format(text, "\":%s}", value), ERROR_NONE);
+    while (groups-- > 0)
+        assert_int_equal(buffer_append_byte(text, '}'), ERROR_NONE);
+}
+
+static void check_accepted(const char *path, const char *value) {
+    struct config config;
+    struct config_errors errors = {0};
+    struct buffer text = {0};
+    wrap(&text, path, value);
+    if (load(&config, &errors, buffer_bytes(&text)) != ERROR_NONE)
+        fail_msg("%s", errors.lines[0]);
+    config_fini(&config);
+    buffer_fini(&text);
+}
+
+static void check_refused(const char *path, const char *value, const char *expected) {
+    struct buffer text = {0};
+    char line[512];
+    wrap(&text, path, value);
+    snprintf(line, sizeof line, "config.json:1: %s: found %s, expected %s\n", path, value,
+             expected);
+    check_lines(buffer_bytes(&text), line);
+    buffer_fini(&text);
+}
+
+/* For each key: values on its bounds, which pass, and just beyond them, which do not. */
+struct bounds {
+    const char *path;
+    const char *accepted[6];
+    const char *refused[6];
+    const char *expected;
+};
+
+#define TEN_MS_TO_HOUR                                                       \
+    {"\"10ms\"", "\"1h\"", "\"60m\""},                                       \
+        {"\"9ms\"", "\"9999us\"", "\"3600001ms\"", "\"61m\"", "\"0\"", "0"}, \
+        "a duration from \"10ms\" to \"1h\""
+#define LISTEN                                                                           \
+    {"\"localhost:0\"",        "\"127.0.0.1:65535\"", "\"[::]:80\"",                     \
+     "\"[::ffff:1.2.3.4]:1\"", "\"*:8765\"",          "\"0.0.0.0:8765\""},               \
+        {"\"localhost:65536\"", "\"localhost\"",      "\"::1:80\"",                      \
+         "\"example.org:80\"",  "\"127.0.0.256:80\"", "\"[::1]:-1\""},                   \
+        "\"HOST:PORT\", HOST being localhost, an IPv4 address, an [IPv6 address] or *, " \
+        "PORT 0 to 65535"
+#define CHANNEL_NAME                                                                             \
+    {"\"a\"", "\"Az09._-~:\""}, {"\"\"", "\"a b\"", "\"*\"", "\"a/b\"", "7", "\"caf\xC3\xA9\""}, \
+        "a channel name of 1 to 255 of A-Z a-z 0-9 . _ - ~ :"
+
+static const struct bounds bounds[] = {
+    {"workers",
+     {"1", "64", "\"auto\""},
+     {"0", "65", "-1", "1.5", "\"4\"", "\"AUTO\""},
+     "\"auto\" or an integer from 1 to 64"},
+    {"shutdown_timeout",
+     {"\"100ms\"", "\"1h\""},
+     {"\"99ms\"", "\"61m\"", "0"},
+     "a duration from \"100ms\" to \"1h\""},
+    {"drain", {"\"0\"", "0", "\"0s\"", "\"1h\""}, {"\"3601s\""}, "a duration from 0 to \"1h\""},
+    {"fetch.urls", {"[]", "[\"http://localhost/\"]"}, {"\"x\"", "null", "1"}, "an array of URLs"},
+    {"fetch.every",
+     {"0", "\"0\"", "\"1s\"", "\"365d\""},
+     {"\"999ms\"", "\"1ns\"", "\"366d\""},
+     "a duration from \"1s\" to \"365d\", or 0"},
+    {"fetch.jitter",
+     {"0", "1", "0.5", "1.0", "1e-3"},
+     {"-0.1", "1.01", "1e999", "-1e999", "\"0.1\"", "null"},
+     "a number from 0 to 1"},
+    {"fetch.channel", CHANNEL_NAME},
+    {"fetch.concurrency",
+     {"1", "10000"},
+     {"0", "10001", "1e2", "100.0", "18446744073709551716", "\"100\""},
+     "an integer from 1 to 10000"},
+    {"fetch.per_host", {"1", "10000"}, {"0", "10001", "-0", "true"}, "an integer from 1 to 10000"},
+    {"fetch.max_body",
+     {"1", "1000", "\"1KiB\"", "\"1TiB\"", "1099511627776"},
+     {"0", "\"0KiB\"", "\"2TiB\"", "1099511627777"},
+     "a size from 1 to \"1TiB\""},
+    {"fetch.timeout.total", TEN_MS_TO_HOUR},
+    {"fetch.timeout.attempt", TEN_MS_TO_HOUR},
+    {"fetch.timeout.connect", TEN_MS_TO_HOUR},
+    {"fetch.timeout.dns", TEN_MS_TO_HOUR},
+    {"fetch.timeout.read", TEN_MS_TO_HOUR},
+    {"fetch.authorities", {"\"a.pem\"", "\"/a\""}, {"\"\"", "1", "null"}, "the name of a file"},
+    {"hash.threads",
+     {"1", "64", "\"auto\""},
+     {"0", "65", "\"\""},
+     "\"auto\" or an integer from 1 to 64"},
+    {"hash.inline_below",
+     {"0", "\"1GiB\"", "1073741824"},
+     {"1073741825", "\"2GiB\""},
+     "a size from 0 to \"1GiB\""},
+    {"hub.listen", LISTEN},
+    {"hub.max_message",
+     {"1", "\"256MiB\""},
+     {"0", "268435457", "\"257MiB\""},
+     "a size from 1 to \"256MiB\""},
+    {"hub.handshake_timeout", TEN_MS_TO_HOUR},
+    {"hub.ping_interval",
+     {"0", "\"0s\"", "\"10ms\"", "\"1h\""},
+     {"\"9ms\"", "\"2h\""},
+     "a duration from \"10ms\" to \"1h\", or 0"},
+    {"hub.ping_timeout", TEN_MS_TO_HOUR},
+    {"hub.close_timeout", TEN_MS_TO_HOUR},
+    {"hub.slow_reader",
+     {"\"close\"", "\"skip\""},
+     {"\"drop\"", "\"Close\"", "\"\"", "true", "null", "0"},
+     "\"close\" or \"skip\""},
+    {"hub.limits.connections",
+     {"1", "10000000", "\"auto\""},
+     {"0", "10000001"},
+     "\"auto\" or an integer from 1 to 10000000"},
+    {"hub.channels", {"{}"}, {"null", "\"chat\""}, "an object of channels by their names"},
+    {"admin.listen", LISTEN},
+    {"ring.backend",
+     {"\"auto\"", "\"io_uring\""},
+     {"\"epoll\"", "\"uring\""},
+     "\"auto\" or \"io_uring\""},
+    {"log.level",
+     {"\"error\"", "\"warning\"", "\"info\"", "\"debug\""},
+     {"\"trace\"", "2"},
+     "\"error\", \"warning\", \"info\" or \"debug\""},
+    {"log.format", {"\"text\"", "\"json\""}, {"\"xml\""}, "\"text\" or \"json\""},
+};
+
+static void test_every_key_keeps_its_bounds(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        for (size_t j = 0; j < 6 && bounds[i].accepted[j] != NULL; j++)
+            check_accepted(bounds[i].path, bounds[i].accepted[j]);
+        for (size_t j = 0; j < 6 && bounds[i].refused[j] != NULL; j++)
+            check_refused(bounds[i].path, bounds[i].refused[j], bounds[i].expected);
+    }
+}
+
+static void test_no_key_is_without_a_test_of_its_bounds(void **state) {
+    (void)state;
+    assert_int_equal(config_keys.count, sizeof bounds / sizeof *bounds);
+    for (size_t i = 0; i < config_keys.count; i++)
+        assert_string_equal(config_keys.keys[i].path, bounds[i].path);
+}
+
+static void test_channel_settings_keep_their_bounds(void **state) {
+    (void)state;
+    static const struct bounds channel[] = {
+        {"hub.channels.news.prefix", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
+        {"hub.channels.news.publish",
+         {"\"anyone\"", "\"token\""},
+         {"\"nobody\""},
+         "\"anyone\" or \"token\""},
+        {"hub.channels.news.retain.bytes",
+         {"\"64KiB\"", "65536", "\"1TiB\""},
+         {"65535", "\"63KiB\"", "0", "\"2TiB\""},
+         "a size from \"64KiB\" to \"1TiB\""},
+        {"hub.channels.news.retain.messages",
+         {"1", "1000000000"},
+         {"0", "1000000001"},
+         "an integer from 1 to 1000000000"},
+        {"hub.channels.news.retain.age",
+         {"\"1ms\"", "\"365d\""},
+         {"\"999us\"", "0", "\"366d\""},
+         "a duration from \"1ms\" to \"365d\""},
+    };
+    assert_int_equal(config_channel_keys.count, sizeof channel / sizeof *channel);
+    for (size_t i = 0; i < sizeof channel / sizeof *channel; i++) {
+        for (size_t j = 0; j < 6 && channel[i].accepted[j] != NULL; j++)
+            check_accepted(channel[i].path, channel[i].accepted[j]);
+        for (size_t j = 0; j < 6 && channel[i].refused[j] != NULL; j++)
+            check_refused(channel[i].path, channel[i].refused[j], channel[i].expected);
+    }
+}
+
+static void test_what_is_no_duration_or_size_gets_an_example(void **state) {
+    (void)state;
+    static const char *const durations[] = {
+        "\"20\"", "20", "\"\"", "\"20 s\"", "\"-1s\"", "null", "true", "1.5", "\"99999999999999d\"",
+        "\"1.s\""};
+    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++)
+        check_refused("hub.ping_interval", durations[i], "a duration such as \"20s\"");
+    static const char *const sizes[] = {"\"1024\"",  "\"1MB\"", "\"KiB\"", "\"1.5MiB\"",
+                                        "\"1 KiB\"", "-1",      "1e3",     "\"17179869184GiB\"",
+                                        "\"1kib\"",  "null"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check_refused("fetch.max_body", sizes[i], "a size such as \"64KiB\", or a number of bytes");
+}
+
+static void test_channel_names_have_255_bytes_at_most(void **state) {
+    (void)state;
+    char name[260] = {0};
+    memset(name, 'n', 257);
+    name[0] = name[256] = '"';
+    check_accepted("fetch.channel", name);
+    memset(name, 'n', 258);
+    name[0] = name[257] = '"';
+    struct buffer text = {0};
+    wrap(&text, "fetch.channel", name);
+    check_lines(buffer_bytes(&text),
+                "config.json:1: fetch.channel: found "
+                "\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\"..., expected "
+                "a channel name of 1 to 255 of A-Z a-z 0-9 . _ - ~ :\n");
+    buffer_fini(&text);
+}
+
+static void test_an_unknown_key_gets_a_suggestion(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"{\n\n\"hub\": {\"lisen\": 1}}",
+         "config.json:3: hub.lisen: unknown key; did you mean \"listen\"?\n"},
+        {"{\"Workers\": 1}", "config.json:1: Workers: unknown key; did you mean \"workers\"?\n"},
+        {"{\"fecth\": {}}", "config.json:1: fecth: unknown key; did you mean \"fetch\"?\n"},
+        {"{\"fetch\": {\"timeouts\": {}}}",
+         "config.json:1: fetch.timeouts: unknown key; did you mean \"timeout\"?\n"},
+        {"{\"fetch\": {\"timeout\": {\"dsn\": 1}}}",
+         "config.json:1: fetch.timeout.dsn: unknown key; did you mean \"dns\"?\n"},
+        {"{\"hub\": {\"channels\": {\"x\": {\"pubish\": 1}}}}",
+         "config.json:1: hub.channels.x.pubish: unknown key; did you mean \"publish\"?\n"},
+        {"{\"hub\": {\"channels\": {\"x\": {\"retain\": {\"byte\": 1}}}}}",
+         "config.json:1: hub.channels.x.retain.byte: unknown key; did you mean \"bytes\"?\n"},
+        {"{\"fetch\": {\"urls\": [{\"url\": \"http://a/\", \"method\": \"GET\"}]}}",
+         "config.json:1: fetch.urls[0].method: unknown key; known here: \"url\", \"every\", "
+         "\"channel\"\n"},
+        {"{\"listen\": \"localhost:1\"}",
+         "config.json:1: listen: unknown key; known here: \"workers\", \"shutdown_timeout\", "
+         "\"drain\", \"fetch\", \"hash\", \"hub\", \"admin\", \"ring\", \"log\"\n"},
+        {"{\"fetch.every\": \"5m\"}",
+         "config.json:1: [\"fetch.every\"]: unknown key; known here: \"workers\", "
+         "\"shutdown_timeout\", \"drain\", \"fetch\", \"hash\", \"hub\", \"admin\", \"ring\", "
+         "\"log\"\n"},
+        {"{\"log\": {\"\": 1}}",
+         "config.json:1: log[\"\"]: unknown key; known here: \"level\", \"format\"\n"},
+        {"{\"log\": {\"le\\u001bvel\": 1}}",
+         "config.json:1: log[\"le\\u001bvel\"]: unknown key; did you mean \"level\"?\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_lines(bytes_of(cases[i].text), cases[i].expected);
+}
+
+static void test_nearest_counts_letters_cases_and_swaps(void **state) {
+    (void)state;
+    static const struct {
+        const char *typed, *expected;
+    } cases[] = {
+        {"listen", "listen"},
+        {"LISTEN", "listen"},
+        {"lsiten", "listen"},
+        {"listn", "listen"},
+        {"listening", "listen"},
+        {"max_mesage", "max_message"},
+        {"message", ""},
+        {"x", ""},
+        {"", ""},
+        {"pingtimeout", "ping_timeout"},
+        {"ping_timeuot", "ping_timeout"},
+    };
+    static const char *const known[] = {"listen", "max_message", "ping_interval", "ping_timeout"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nearest nearest = nearest_to(bytes_of(cases[i].typed));
+        for (size_t j = 0; j < sizeof known / sizeof *known; j++)
+            nearest_consider(&nearest, bytes_of(known[j]));
+        assert_int_equal(nearest.best.size, strlen(cases[i].expected));
+        assert_memory_equal(nearest.best.size > 0 ? (const char *)nearest.best.data : "",
+                            cases[i].expected, nearest.best.size);
+    }
+}
+
+static void test_a_very_long_key_is_shown_in_part(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    assert_int_equal(buffer_append_text(&text, "{\"log\":{\""), ERROR_NONE);
+    for (int i = 0; i < 100000; i++)
+        assert_int_equal(buffer_append_byte(&text, 'k'), ERROR_NONE);
+    assert_int_equal(buffer_append_text(&text, "\":1}}"), ERROR_NONE);
+    check_lines(
+        buffer_bytes(&text),
+        "config.json:1: log[\"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\""
+        "...]: unknown key; known here: \"level\", \"format\"\n");
+    buffer_fini(&text);
+}
+
+static void test_what_is_no_url_says_why(void **state) {
+    (void)state;
+    check_lines(bytes_of("{\"fetch\": {\"urls\": [\"HTTPS://a/\",\n\"ftp://a/\",\n"
+                         "{\"url\": 5},\n{\"url\": \"file:///a\", \"every\": 1}]}}"),
+                "config.json:2: fetch.urls[1]: found \"ftp://a/\", expected an http or https URL "
+                "(URL scheme is neither http nor https)\n"
+                "config.json:3: fetch.urls[2].url: found 5, expected an http or https URL\n"
+                "config.json:4: fetch.urls[3].url: found \"file:///a\", expected an http or https "
+                "URL (URL scheme is neither http nor https)\n"
+                "config.json:4: fetch.urls[3].every: found 1, expected a duration such as "
+                "\"20s\"\n");
+}
+
+static void test_a_repeated_key_names_both_lines(void **state) {
+    (void)state;
+    check_lines(bytes_of("{\"workers\": 1,\n\"log\": {},\n\"work\\u0065rs\": 0,\n\"workers\": 2}"),
+                "config.json:3: workers: given twice, first on line 1\n"
+                "config.json:4: workers: given twice, first on line 1\n");
+    check_lines(
+        bytes_of("{\"fetch\":{\"urls\":[{\"url\":\"http://a/\",\n\"url\":\"http://b/\"}]}}"),
+        "config.json:2: fetch.urls[0].url: given twice, first on line 1\n");
+    check_lines(bytes_of("{\"hub\":{\"channels\":{\"*\":{},\n\"*\":{}}}}"),
+                "config.json:2: hub.channels[\"*\"]: given twice, first on line 1\n");
+    check_lines(bytes_of("{\"hub\":{},\n\"hub\":{\"lisen\":1}}"),
+                "config.json:2: hub: given twice, first on line 1\n");
+}
+
+static void test_a_group_must_be_an_object(void **state) {
+    (void)state;
+    check_lines(bytes_of("\n[]"), "config.json:2: found an array, expected an object\n");
+    check_lines(bytes_of("\"x\""), "config.json:1: found \"x\", expected an object\n");
+    check_lines(bytes_of("{\"hub\": [],\n\"fetch\": {\"timeout\": 5}}"),
+                "config.json:1: hub: found an array, expected an object\n"
+                "config.json:2: fetch.timeout: found 5, expected an object\n");
+    check_lines(bytes_of("{\"hub\": {\"channels\": {\"chat\": true}}}"),
+                "config.json:1: hub.channels.chat: found true, expected an object\n");
+    check_lines(
+        bytes_of("{\"workers\": {}, \"drain\": []}"),
+        "config.json:1: workers: found an object, expected \"auto\" or an integer from 1 to "
+        "64\nconfig.json:1: drain: found an array, expected a duration such as \"20s\"\n");
+}
+
+static void test_a_syntax_error_names_line_and_column(void **state) {
+    (void)state;
+    check_lines(bytes_of("{\n  \"workers\": 1,\n}"),
+                "config.json:3:1: found '}', expected a key in double quotes\n");
+    check_lines(bytes_of(""), "config.json:1:1: found the end of the text, expected a value\n");
+    check_lines(bytes_of("\xEF\xBB\xBF{}"),
+                "config.json:1:1: found a byte order mark, expected a value\n");
+}
+
+static void test_values_are_shown_escaped_and_cut(void **state) {
+    (void)state;
+    check_lines(bytes_of("{\"log\": {\"level\": \"\\u001b[31m\\n\\u00e9\"}}"),
+                "config.json:1: log.level: found \"\\u001b[31m\\n\xC3\xA9\", expected \"error\", "
+                "\"warning\", \"info\" or \"debug\"\n");
+    check_lines(
+        bytes_of("{\"log\": {\"format\": \"12345678901234567890123456789012345678901234567890"
+                 "123456789\xC3\xA9\"}}"),
+        "config.json:1: log.format: found \"12345678901234567890123456789012345678901234567"
+        "890123456789\"..., expected \"text\" or \"json\"\n");
+}
+
+static size_t read_whole(const char *path, char *out, size_t size) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t count = fread(out, 1, size - 1, file);
+    fclose(file);
+    out[count] = '\0';
+    return count;
+}
+
+static void test_all_mistakes_of_a_file_are_found(void **state) {
+    (void)state;
+    static char text[8192], expected[8192];
+    struct config config;
+    struct config_errors errors = {0};
+    struct buffer lines = {0};
+    size_t size = read_whole(TEST_DATA "/config/broken.json", text, sizeof text);
+    read_whole(TEST_DATA "/config/broken.expected", expected, sizeof expected);
+    assert_int_equal(
+        config_load_text(&config, "broken.json", bytes_make(text, size), NULL, &errors),
+        ERROR_CONFIG_INVALID);
+    for (size_t i = 0; i < errors.count; i++)
+        assert_int_equal(buffer_format(&lines, "%s\n", errors.lines[i]), ERROR_NONE);
+    assert_int_equal(buffer_append_byte(&lines, '\0'), ERROR_NONE);
+    assert_string_equal((const char *)lines.data, expected);
+    buffer_fini(&lines);
+    config_errors_fini(&errors);
+}
+
+static void test_lines_beyond_the_most_are_counted(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    struct config config;
+    struct config_errors errors = {0};
+    assert_int_equal(buffer_append_text(&text, "{\"fetch\":{\"urls\":[1"), ERROR_NONE);
+    for (int i = 1; i < 250; i++)
+        assert_int_equal(buffer_append_text(&text, ",1"), ERROR_NONE);
+    assert_int_equal(buffer_append_text(&text, "]}}"), ERROR_NONE);
+    assert_int_equal(load(&config, &errors, buffer_bytes(&text)), ERROR_CONFIG_INVALID);
+    assert_int_equal(errors.count, CONFIG_ERRORS_MAX);
+    assert_int_equal(errors.omitted, 250 - CONFIG_ERRORS_MAX);
+    assert_string_equal(errors.lines[99], "config.json:1: fetch.urls[99]: found 1, expected a URL, "
+                                          "or an object with \"url\"");
+    config_errors_fini(&errors);
+    buffer_fini(&text);
+}
+
+static void test_a_refused_config_is_empty_and_owns_nothing(void **state) {
+    (void)state;
+    struct config config;
+    struct config_errors errors = {0};
+    size_t blocks = memory_live_blocks();
+    assert_int_equal(load(&config, &errors,
+                          bytes_of("{\"fetch\": {\"urls\": [\"http://a/\"]}, \"workers\": 0}")),
+                     ERROR_CONFIG_INVALID);
+    static const struct config empty;
+    assert_memory_equal(&config, &empty, sizeof config);
+    config_errors_fini(&errors);
+    assert_int_equal(memory_live_blocks(), blocks);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_key_keeps_its_bounds),
+        cmocka_unit_test(test_no_key_is_without_a_test_of_its_bounds),
+        cmocka_unit_test(test_channel_settings_keep_their_bounds),
+        cmocka_unit_test(test_what_is_no_duration_or_size_gets_an_example),
+        cmocka_unit_test(test_channel_names_have_255_bytes_at_most),
+        cmocka_unit_test(test_an_unknown_key_gets_a_suggestion),
+        cmocka_unit_test(test_nearest_counts_letters_cases_and_swaps),
+        cmocka_unit_test(test_a_very_long_key_is_shown_in_part),
+        cmocka_unit_test(test_what_is_no_url_says_why),
+        cmocka_unit_test(test_a_repeated_key_names_both_lines),
+        cmocka_unit_test(test_a_group_must_be_an_object),
+        cmocka_unit_test(test_a_syntax_error_names_line_and_column),
+        cmocka_unit_test(test_values_are_shown_escaped_and_cut),
+        cmocka_unit_test(test_all_mistakes_of_a_file_are_found),
+        cmocka_unit_test(test_lines_beyond_the_most_are_counted),
+        cmocka_unit_test(test_a_refused_config_is_empty_and_owns_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
