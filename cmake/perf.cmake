@@ -10,4 +10,6 @@ endfunction()
 
 ringcast_perf_program(hub_load hub_load.c broadcast.c churn.c client.c message.c usage.c)
 ringcast_perf_program(origin origin.c)
+ringcast_perf_program(floor floor.c)
+target_link_libraries(perf_floor PRIVATE dependency::uring)
 ringcast_perf_program(measure measure.c usage.c)

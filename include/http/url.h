@@ -1,65 +1,93 @@
 /*
- * URLs by the WHATWG URL standard, for the schemes http and https.
+ * URLs of the schemes http and https, by the WHATWG URL standard (https://url.spec.whatwg.org/):
+ * what a browser makes of a text is what this parser makes of it. Not for other schemes, and not a
+ * URL builder.
  *
- * A struct url owns one block of text; its parts are views of it. Parsing takes what people type
- * (white space around it, back slashes, international names, dotted numbers in any base) and gives
- * the one form that is compared, resolved and sent. Pure: no descriptors, no clock.
+ * A URL is parsed once and then only read. Its parts are views into the one buffer that it owns;
+ * they live until url_fini(). Everything is pure: no descriptors, no clock, no shared state.
+ *
+ * User name and password are kept apart from all that is printed, unless they are asked for.
  */
 #ifndef RINGCAST_HTTP_URL_H
 #define RINGCAST_HTTP_URL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/bytes.h"
 
-enum url_scheme { URL_HTTP, URL_HTTPS };
+/* The longest text that url_parse() looks at. The standard has no limit; browsers have about this.
+ */
+enum { URL_INPUT_MAX = 1 << 20 };
 
-enum url_host_kind { URL_DOMAIN, URL_IPV4, URL_IPV6 };
+enum url_scheme {
+    URL_HTTP,
+    URL_HTTPS,
+};
 
-/* All texts are ASCII, percent-encoded where the standard says so. */
-struct url {
-    enum url_scheme scheme;
-    enum url_host_kind host_kind;
-    uint16_t port;           /* in effect: 80 or 443 when none is given */
-    bool has_query, has_fragment;
-    struct bytes username, password;
-    struct bytes host;       /* a domain, 127.0.0.1, or [::1] */
-    struct bytes path;       /* begins with / */
-    struct bytes query;      /* without ? */
-    struct bytes fragment;   /* without # */
-    struct buffer text;      /* what the views point into */
+enum url_host_kind {
+    URL_HOST_DOMAIN,
+    URL_HOST_IPV4,
+    URL_HOST_IPV6,
 };
 
 /*
- * Parses `input` (UTF-8), relative to `base` if that is not NULL, as for a redirect. On success the
- * caller owns `url`, until url_fini(); on an error there is nothing to end.
+ * What the parts hold is ASCII, percent-encoded where the standard asks for it. `host` is a domain
+ * (lower case, international names as xn--), four decimal numbers with dots, or an IPv6 address in
+ * square brackets; never empty. `path` begins with a slash. `query` and `fragment` are without
+ * their '?' and '#', and may be there and empty.
+ */
+struct url {
+    enum url_scheme scheme;
+    enum url_host_kind host_kind;
+    uint8_t address[16]; /* of an IPv4 (4 bytes) or IPv6 host, in network order */
+    uint16_t port;       /* the one to connect to, whether written or not */
+    bool has_port;       /* it is written, and not the scheme's default */
+    bool has_query;
+    bool has_fragment;
+    struct bytes username;
+    struct bytes password;
+    struct bytes host;
+    struct bytes path;
+    struct bytes query;
+    struct bytes fragment;
+    struct buffer text; /* owns what the views show */
+};
+
+/*
+ * Parses `input` (UTF-8; what is not valid counts as U+FFFD), relative to `base` if that is not
+ * NULL. Borrows both; `url` must not be `base`, and what it held before is not ended. The caller
+ * ends it with url_fini(), which does nothing after an error.
  *
- * ERROR_URL_SCHEME: another scheme, or none and no base. ERROR_URL_HOST, ERROR_URL_PORT,
- * ERROR_NO_MEMORY.
+ * ERROR_URL_SCHEME: another scheme, or none and no base. ERROR_URL_HOST: no host, or one that
+ * cannot be. ERROR_URL_PORT: not a number, or above 65535. ERROR_URL_INVALID: longer than
+ * URL_INPUT_MAX. ERROR_NO_MEMORY.
  */
 enum error url_parse(struct url *url, struct bytes input, const struct url *base);
 
 void url_fini(struct url *url);
 
-/* Is there a user name or a password? */
-bool url_has_credentials(const struct url *url);
-
-/* Same scheme, host and port? */
-bool url_same_origin(const struct url *a, const struct url *b);
-
-enum url_parts {
-    URL_WHOLE,
-    URL_WITHOUT_FRAGMENT,    /* nor user name and password: for logs and results */
+enum url_print {
+    URL_WITHOUT_FRAGMENT = 1,
+    URL_WITH_CREDENTIALS = 2, /* for machines only: never into a log */
 };
 
-/* Appends the URL's text. */
-enum error url_append_href(const struct url *url, struct buffer *out, enum url_parts parts);
+/* Appends the URL as text; `print` is of enum url_print, or-ed, 0 for all but the credentials. */
+enum error url_append_href(const struct url *url, struct buffer *out, unsigned print);
 
-/* Appends what stands in a request line: the path and ?query. */
+/* Appends what a request line asks for: the path, and the query if there is one. */
 enum error url_append_target(const struct url *url, struct buffer *out);
 
-/* Appends the value of a Host field: the port only where it is not the scheme's own. */
+/* Appends the value of the Host field: the host, and the port if it is not the default. */
 enum error url_append_host_header(const struct url *url, struct buffer *out);
 
-/* The host as a name to look up or to check a certificate against: without brackets. A view. */
+/* The host as a name server or a socket wants it: an IPv6 address without its brackets. A view. */
 struct bytes url_host_name(const struct url *url);
+
+/* Is there a user name or a password that is not empty? */
+bool url_has_credentials(const struct url *url);
+
+/* Same scheme, host and port: what one party answers for (RFC 6454 section 5). */
+bool url_origin_equal(const struct url *a, const struct url *b);
 
 #endif

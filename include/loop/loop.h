@@ -107,7 +107,11 @@ void loop_post_on_close(struct loop *loop, struct task *task);
 /* Closes a descriptor on which nothing is armed, and posts those who wait for that. */
 void loop_close_descriptor(struct loop *loop, int descriptor);
 
-/* Delivers a letter on the loop's thread. From any thread; letters of one sender keep their order. */
+/*
+ * Delivers a letter on the loop's thread. From any thread; letters of one sender keep their order.
+ * The loop and its ring must outlive the call, which is not over when the letter arrives: join a
+ * sender's thread before ending them.
+ */
 void loop_send(struct loop *loop, struct letter *letter);
 
 /* Starts a timer, or moves it if it is started. `deadline` is by loop->now. */

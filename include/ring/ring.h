@@ -62,6 +62,7 @@ struct operation {
     uint8_t kind;
     uint8_t state;
     bool cancelled;
+    bool served; /* has received data since it was armed last */
 };
 
 static inline bool operation_is_armed(const struct operation *operation) {

@@ -37,7 +37,7 @@ class Job:
             f'url = "{url}"\noutput = "/dev/null"\n' for url in self.urls))
         self.config = self.write(suite, "fetch.json", json.dumps({"fetch": {
             "concurrency": 100, "per_host": 100,
-            "urls": [{"url": url, "ca": nginx.certificate} for url in self.urls]}}))
+            "authorities": nginx.certificate, "urls": self.urls}}))
 
     @staticmethod
     def write(suite, name, text):

@@ -171,7 +171,7 @@ static const struct task_handler flush_handler = {"fetch_output", flush};
 
 static void note_cause(struct fetch_run *run, const struct fetch_result *result) {
     struct buffer text = {0};
-    if (run->cause != NULL || !run->round.has_cause || run->round.cause != result->index)
+    if (!run->arguments->fail_fast || run->cause != NULL || !run->round.has_cause || run->round.cause != result->index)
         return;
     if (buffer_format(&text, "%s: %s", result->url, result->detail) == ERROR_NONE)
         run->cause = memory_copy_text((const char *)text.data, text.size);

@@ -56,7 +56,8 @@ char *memory_copy_text(const char *text, size_t size) {
     char *copy = memory_allocate(size + 1);
     if (copy == NULL)
         return NULL;
-    memcpy(copy, text, size);
+    if (size > 0)
+        memcpy(copy, text, size);
     copy[size] = '\0';
     return copy;
 }

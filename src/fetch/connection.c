@@ -58,6 +58,7 @@ static void closed(struct transport *transport) {
     struct fetch_connection *connection = connection_of(transport);
     struct origin *origin = connection->origin;
     http_response_fini(&connection->response);
+    buffer_fini(&connection->request);
     scope_leave(&connection->member, ERROR_NONE);
     origin->connection_count--;
     memory_free(connection);

@@ -48,7 +48,7 @@ static void skip_behind(struct prescan *prescan, char byte) {
 
 /* What ends a word, beside white space. */
 struct stops {
-    char a, b, c;
+    uint8_t a, b, c;
 };
 
 /* Takes bytes up to a stop or white space; false if they run into the end. */

@@ -77,9 +77,9 @@ static void finish(struct task *task) {
         body_fini(&fetch->body);
     if (fetch->has_url)
         url_fini(&fetch->url);
-    buffer_fini(&fetch->request);
+    enum error error = result->error;
     fetch->done(fetch->context, result);
-    scope_leave(&fetch->member, result->error);
+    scope_leave(&fetch->member, error);
     memory_free(fetch);
 }
 
@@ -266,20 +266,20 @@ static enum error write_request(struct fetch *fetch, struct buffer *target) {
         .content_length = -1,
     };
     if (error == ERROR_NONE)
-        error = http_write_request(&fetch->request, &head);
+        error = http_write_request(&fetch->connection->request, &head);
     buffer_fini(&host);
     return error;
 }
 
-static void send_request(struct fetch *fetch) {
-    transport_send(&fetch->connection->transport, fetch->request.data + fetch->request_sent,
-                   fetch->request.size - fetch->request_sent);
+static void send_request(struct fetch_connection *connection) {
+    transport_send(&connection->transport, connection->request.data + connection->request_sent,
+                   connection->request.size - connection->request_sent);
 }
 
 void fetch_connected(struct fetch *fetch) {
     struct buffer target = {0};
-    buffer_clear(&fetch->request);
-    fetch->request_sent = 0;
+    buffer_clear(&fetch->connection->request);
+    fetch->connection->request_sent = 0;
     enum error error = write_request(fetch, &target);
     buffer_fini(&target);
     if (error != ERROR_NONE) {
@@ -289,15 +289,16 @@ void fetch_connected(struct fetch *fetch) {
     begin_phase(fetch, FETCH_AWAITING, "waiting for the response",
                 fetch->session->options.read_timeout);
     http_response_start(&fetch->connection->response, false);
-    send_request(fetch);
+    send_request(fetch->connection);
 }
 
 void fetch_sent(struct fetch *fetch, size_t size, enum error error) {
-    fetch->request_sent += size;
+    struct fetch_connection *connection = fetch->connection;
+    connection->request_sent += size;
     if (error != ERROR_NONE)
         fetch_ended(fetch, error);
-    else if (fetch->request_sent < fetch->request.size)
-        send_request(fetch);
+    else if (connection->request_sent < connection->request.size)
+        send_request(connection);
 }
 
 /* ---- the response ----------------------------------------------------------------------------- */
@@ -400,8 +401,9 @@ static void complete(struct fetch *fetch, bool kept) {
 }
 
 static bool may_keep(const struct fetch *fetch, struct bytes behind) {
-    return behind.size == 0 && fetch->request_sent == fetch->request.size &&
-           http_response_keeps_alive(&fetch->connection->response) &&
+    const struct fetch_connection *connection = fetch->connection;
+    return behind.size == 0 && connection->request_sent == connection->request.size &&
+           http_response_keeps_alive(&connection->response) &&
            !scope_is_cancelled(&fetch->session->background);
 }
 

@@ -9,6 +9,15 @@ static void pull(struct round *round);
 
 /* ---- results in order ------------------------------------------------------------------------- */
 
+/* A result for whose URL there was no memory says so with an empty one. */
+static void lend(struct round *round, const struct fetch_result *result) {
+    static char unnamed[] = "";
+    struct fetch_result lent = *result;
+    if (lent.url == NULL)
+        lent.url = unnamed;
+    round->events->result(round, &lent);
+}
+
 static void hand_out(struct round *round) {
     while (round->handed_out < round->started) {
         size_t slot = round->handed_out % round->window_size;
@@ -17,7 +26,7 @@ static void hand_out(struct round *round) {
         round->arrived[slot] = false;
         round->handed_out++;
         round->failed += round->window[slot].error != ERROR_NONE;
-        round->events->result(round, &round->window[slot]);
+        lend(round, &round->window[slot]);
         fetch_result_fini(&round->window[slot]);
     }
 }
@@ -51,15 +60,6 @@ static void give_result(struct round *round, const char *url, enum error error) 
     struct fetch_result result = {.index = round->started++, .error = error};
     result.url = memory_copy_text(url, strlen(url));
     snprintf(result.detail, sizeof result.detail, "%s", error_text(error));
-    if (result.url == NULL) {
-        static char unnamed[] = "";
-        struct fetch_result nameless = result;
-        nameless.url = unnamed;
-        round->handed_out++;
-        round->failed++;
-        round->events->result(round, &nameless);
-        return;
-    }
     keep(round, &result);
 }
 

@@ -6,6 +6,8 @@
 #include "base/list.h"
 #include "base/memory.h"
 
+enum { RETRY_SECONDS = 1 }; /* of a round that had no memory to begin and is due only once */
+
 /* A URL and what its last round said. */
 struct watched {
     struct schedule_entry entry;
@@ -116,9 +118,9 @@ static void begin_round(struct group *group) {
     enum error error = round_start(&group->round, schedule->session, SCOPE_COLLECT,
                                    schedule->options.window, &round_events);
     if (error != ERROR_NONE) {
-        /* no memory now: the next interval tries again */
-        if (group->every > 0)
-            loop_start_timer(loop_of(schedule), &group->timer, next_time(group));
+        /* no memory now; later there may be */
+        loop_start_timer(loop_of(schedule), &group->timer,
+                         group->every > 0 ? next_time(group) : group->began + RETRY_SECONDS * SECOND);
         return;
     }
     group->running = true;

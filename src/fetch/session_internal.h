@@ -52,6 +52,8 @@ struct fetch_connection {
     struct list_node origin_link;
     struct list_node session_link;
     struct timer idle_timer;
+    struct buffer request; /* the fetch's: here, since a send may outlive its fetch */
+    size_t request_sent;
     struct http_response response;
     bool used; /* it has served a response before */
 };
@@ -109,8 +111,6 @@ struct fetch {
     struct lookup lookup;
     struct dialer *dialer; /* NULL: not dialling */
     struct fetch_connection *connection;
-    struct buffer request;
-    size_t request_sent;
     struct body body;
     struct timer total, attempt, phase;
     struct task finish;

@@ -1,415 +1,397 @@
 /*
- * The parser works on the input without its white space, in the order of a URL: scheme, authority,
- * path, query, fragment. Each part is encoded into one buffer; since that may move while it grows,
- * parts are remembered as offsets and become views at the end.
+ * The basic URL parser of the URL standard, for http and https. The standard tells it as a machine
+ * that looks at one character at a time; here each part is cut out and dealt with in turn:
+ *
+ *     clean the input → scheme → (authority | inherit from the base) → path → query → fragment
+ *
+ * For these two schemes '\' is as good as '/', and any number of them may stand before the host.
  */
 #include "http/url.h"
 
-#include <string.h>
+#include <assert.h>
 
 #include "base/utf8.h"
 #include "url_host.h"
+#include "url_percent.h"
 
-struct part {
-    size_t start, size;
+/* The parts lie in this order in the URL's buffer. */
+enum part {
+    PART_USERNAME,
+    PART_PASSWORD,
+    PART_HOST,
+    PART_PATH,
+    PART_QUERY,
+    PART_FRAGMENT,
+    PART_COUNT,
 };
 
-struct builder {
+struct parser {
     struct url *url;
-    struct buffer *text;
-    struct part username, password, host, path, query, fragment;
+    const struct url *base; /* or NULL */
+    struct bytes rest;      /* of the cleaned input */
+    size_t ends[PART_COUNT];
 };
 
-/* ---- percent-encoding ------------------------------------------------------------------------- */
+static const uint16_t default_ports[] = {[URL_HTTP] = 80, [URL_HTTPS] = 443};
 
-/* What each part encodes beside controls and everything that is not ASCII (section 1.3). */
-#define ENCODE_FRAGMENT " \"<>`"
-#define ENCODE_QUERY    " \"#<>'"
-#define ENCODE_PATH     " \"#<>?^`{}"
-#define ENCODE_USERINFO ENCODE_PATH "/:;=@[\\]|"
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
-static enum error append_encoded_byte(struct buffer *out, uint8_t byte) {
-    static const char digits[] = "0123456789ABCDEF";
-    const char text[] = {'%', digits[byte >> 4], digits[byte & 15]};
-    return buffer_append(out, text, sizeof text);
+/* Is the byte at `index` a slash of either kind? */
+static bool is_slash(struct bytes text, size_t index) {
+    return index < text.size && (text.data[index] == '/' || text.data[index] == '\\');
 }
 
-static enum error append_encoded(struct buffer *out, struct bytes text, const char *set) {
-    enum error error = ERROR_NONE;
-    while (text.size > 0 && error == ERROR_NONE) {
-        uint8_t byte = text.data[0], encoded[4];
-        if (byte < 0x80) {
-            bool plain = byte > 0x1F && byte != 0x7F && strchr(set, byte) == NULL;
-            error = plain ? buffer_append_byte(out, byte) : append_encoded_byte(out, byte);
-            text = bytes_after(text, 1);
-            continue;
-        }
-        uint32_t code_point; /* what is not UTF-8 becomes U+FFFD */
-        size_t used = utf8_decode(text, &code_point);
-        size_t size = utf8_encode(code_point, encoded);
-        for (size_t i = 0; i < size && error == ERROR_NONE; i++)
-            error = append_encoded_byte(out, encoded[i]);
-        text = bytes_after(text, used);
+static bool starts_with(struct bytes text, char byte) {
+    return text.size > 0 && text.data[0] == (uint8_t)byte;
+}
+
+/* Cuts off what stands before the first slash, '?' or '#'. */
+static struct bytes take_until_delimiter(struct bytes *rest) {
+    size_t size = 0;
+    while (size < rest->size && !is_slash(*rest, size) && rest->data[size] != '?' &&
+           rest->data[size] != '#')
+        size++;
+    struct bytes taken = bytes_make(rest->data, size);
+    *rest = bytes_after(*rest, size);
+    return taken;
+}
+
+/* How many bytes stand before the first `byte`; all of them if there is none. */
+static size_t size_before(struct bytes text, char byte) {
+    size_t size = 0;
+    while (size < text.size && text.data[size] != (uint8_t)byte)
+        size++;
+    return size;
+}
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+static void end_part(struct parser *parser, enum part part) {
+    parser->ends[part] = parser->url->text.size;
+}
+
+static enum error append_part(struct parser *parser, enum part part, struct bytes text) {
+    enum error error = buffer_append(&parser->url->text, text.data, text.size);
+    end_part(parser, part);
+    return error;
+}
+
+static enum error encode_part(struct parser *parser, enum part part, struct bytes text,
+                              enum url_percent_set set) {
+    enum error error = url_percent_encode(text, set, &parser->url->text);
+    end_part(parser, part);
+    return error;
+}
+
+/* ---- user name, password, host, port ------------------------------------------------------------
+ */
+
+/* Cuts off "user:password@", where only the last '@' counts: what stands before that. */
+static struct bytes take_credentials(struct bytes *authority) {
+    size_t size = authority->size;
+    while (size > 0 && authority->data[size - 1] != '@')
+        size--;
+    struct bytes credentials = bytes_make(authority->data, size > 0 ? size - 1 : 0);
+    *authority = bytes_after(*authority, size);
+    return credentials;
+}
+
+static enum error append_credentials(struct parser *parser, struct bytes credentials) {
+    struct bytes name = bytes_make(credentials.data, size_before(credentials, ':'));
+    struct bytes password = bytes_after(credentials, name.size);
+    if (password.size > 0)
+        password = bytes_after(password, 1);
+    enum error error = encode_part(parser, PART_USERNAME, name, URL_PERCENT_USERINFO);
+    if (error == ERROR_NONE)
+        error = encode_part(parser, PART_PASSWORD, password, URL_PERCENT_USERINFO);
+    return error;
+}
+
+/* Cuts the host off: up to a colon that is not inside square brackets. */
+static struct bytes take_host(struct bytes *authority) {
+    bool in_brackets = false;
+    size_t size = 0;
+    for (; size < authority->size; size++) {
+        uint8_t byte = authority->data[size];
+        if (byte == ':' && !in_brackets)
+            break;
+        if (byte == '[' || byte == ']')
+            in_brackets = byte == '[';
     }
+    struct bytes host = bytes_make(authority->data, size);
+    *authority = bytes_after(*authority, size);
+    return host;
+}
+
+/* `text` is empty, or a colon and perhaps a number. */
+static enum error parse_port(struct url *url, struct bytes text) {
+    uint32_t port = 0;
+    url->port = default_ports[url->scheme];
+    if (text.size <= 1)
+        return ERROR_NONE;
+    for (size_t i = 1; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return ERROR_URL_PORT;
+        port = port * 10 + (text.data[i] - '0');
+        if (port > UINT16_MAX)
+            return ERROR_URL_PORT;
+    }
+    url->has_port = port != url->port;
+    url->port = (uint16_t)port;
+    return ERROR_NONE;
+}
+
+static enum error parse_authority(struct parser *parser) {
+    struct url *url = parser->url;
+    while (is_slash(parser->rest, 0))
+        parser->rest = bytes_after(parser->rest, 1);
+    struct bytes authority = take_until_delimiter(&parser->rest);
+    struct bytes credentials = take_credentials(&authority);
+    struct bytes host = take_host(&authority);
+    enum error error = append_credentials(parser, credentials);
+    if (error == ERROR_NONE)
+        error = url_host_parse(host, &url->host_kind, url->address, &url->text);
+    end_part(parser, PART_HOST);
+    return error == ERROR_NONE ? parse_port(url, authority) : error;
+}
+
+static enum error inherit_authority(struct parser *parser) {
+    const struct url *base = parser->base;
+    struct url *url = parser->url;
+    url->host_kind = base->host_kind;
+    for (size_t i = 0; i < sizeof url->address; i++)
+        url->address[i] = base->address[i];
+    url->port = base->port;
+    url->has_port = base->has_port;
+    enum error error = append_part(parser, PART_USERNAME, base->username);
+    if (error == ERROR_NONE)
+        error = append_part(parser, PART_PASSWORD, base->password);
+    if (error == ERROR_NONE)
+        error = append_part(parser, PART_HOST, base->host);
     return error;
 }
 
-static enum error add_part(struct builder *builder, struct part *part, struct bytes text,
-                           const char *set) {
-    part->start = builder->text->size;
-    enum error error = append_encoded(builder->text, text, set);
-    part->size = builder->text->size - part->start;
-    return error;
-}
+/* ---- path
+ * ---------------------------------------------------------------------------------------- */
 
-/* A part of the base, which is encoded already. */
-static enum error copy_part(struct builder *builder, struct part *part, struct bytes text) {
-    part->start = builder->text->size;
-    part->size = text.size;
-    return buffer_append(builder->text, text.data, text.size);
-}
-
-/* ---- the path --------------------------------------------------------------------------------- */
-
-static bool is_slash(uint8_t byte) {
-    return byte == '/' || byte == '\\';
-}
-
-/* Counts the dots that a segment consists of, "%2e" being one; 0 if it has anything else. */
-static size_t dots_of(struct bytes segment) {
+/* How many dots the segment is, each perhaps written as %2e; 0 if it is anything else. */
+static size_t count_dots(struct bytes segment) {
     size_t dots = 0;
     while (segment.size > 0) {
-        if (segment.data[0] == '.')
-            segment = bytes_after(segment, 1);
-        else if (segment.size >= 3 &&
-                 bytes_equal_ignoring_case(bytes_make(segment.data, 3), bytes_of("%2e")))
-            segment = bytes_after(segment, 3);
-        else
+        bool encoded = segment.size >= 3 &&
+                       bytes_equal_ignoring_case(bytes_make(segment.data, 3), bytes_of("%2e"));
+        if (!encoded && segment.data[0] != '.')
             return 0;
+        segment = bytes_after(segment, encoded ? 3 : 1);
         dots++;
     }
     return dots;
 }
 
-static void drop_last_segment(struct builder *builder) {
-    struct buffer *text = builder->text;
-    while (text->size > builder->path.start && text->data[text->size - 1] != '/')
-        text->size--;
-    if (text->size > builder->path.start)
-        text->size--;
+/* Drops the last segment and its slash, if there is one. */
+static void shorten_path(struct parser *parser) {
+    struct buffer *text = &parser->url->text;
+    while (text->size > parser->ends[PART_HOST])
+        if (text->data[--text->size] == '/')
+            break;
 }
 
-/* Adds segments behind those that are there; a path always begins with a slash. */
-static enum error add_segments(struct builder *builder, struct bytes input) {
-    enum error error = ERROR_NONE;
-    for (bool last = false; !last && error == ERROR_NONE;) {
-        size_t size = 0;
-        while (size < input.size && !is_slash(input.data[size]))
-            size++;
-        struct bytes segment = bytes_make(input.data, size);
-        last = size == input.size;
-        size_t dots = dots_of(segment);
-        if (dots == 2)
-            drop_last_segment(builder);
-        if (dots == 1 || dots == 2) {
-            if (last)
-                error = buffer_append_byte(builder->text, '/');
-        } else {
-            error = buffer_append_byte(builder->text, '/');
-            if (error == ERROR_NONE)
-                error = append_encoded(builder->text, segment, ENCODE_PATH);
-        }
-        input = bytes_after(input, last ? size : size + 1);
-    }
-    builder->path.size = builder->text->size - builder->path.start;
+static enum error append_segment(struct parser *parser, struct bytes segment, bool is_last) {
+    struct buffer *text = &parser->url->text;
+    size_t dots = count_dots(segment);
+    if (dots == 2)
+        shorten_path(parser);
+    if (dots == 1 || dots == 2)
+        return is_last ? buffer_append_byte(text, '/') : ERROR_NONE;
+    enum error error = buffer_append_byte(text, '/');
+    return error == ERROR_NONE ? url_percent_encode(segment, URL_PERCENT_PATH, text) : error;
+}
+
+/* Appends the segments at the front of the rest, at least one, to the path so far. */
+static enum error parse_path(struct parser *parser) {
+    enum error error;
+    bool is_last;
+    if (is_slash(parser->rest, 0))
+        parser->rest = bytes_after(parser->rest, 1);
+    do {
+        struct bytes segment = take_until_delimiter(&parser->rest);
+        is_last = !is_slash(parser->rest, 0);
+        if (!is_last)
+            parser->rest = bytes_after(parser->rest, 1);
+        error = append_segment(parser, segment, is_last);
+    } while (error == ERROR_NONE && !is_last);
+    end_part(parser, PART_PATH);
     return error;
 }
 
-static enum error add_absolute_path(struct builder *builder, struct bytes input) {
-    builder->path.start = builder->text->size;
-    if (input.size > 0 && is_slash(input.data[0]))
-        input = bytes_after(input, 1);
-    return add_segments(builder, input);
+/* ---- query and fragment
+ * -------------------------------------------------------------------------- */
+
+/* The query is what stands before '#', or all; without one of its own the URL has `inherited`'s. */
+static enum error parse_query(struct parser *parser, const struct url *inherited) {
+    struct url *url = parser->url;
+    if (starts_with(parser->rest, '?')) {
+        struct bytes query = bytes_after(parser->rest, 1);
+        query.size = size_before(query, '#');
+        parser->rest = bytes_after(parser->rest, 1 + query.size);
+        url->has_query = true;
+        return encode_part(parser, PART_QUERY, query, URL_PERCENT_QUERY);
+    }
+    url->has_query = inherited != NULL && inherited->has_query;
+    return append_part(parser, PART_QUERY,
+                       inherited != NULL ? inherited->query : (struct bytes){0});
 }
 
-/* Relative to the base's folder. */
-static enum error add_relative_path(struct builder *builder, const struct url *base,
-                                    struct bytes input) {
-    enum error error = copy_part(builder, &builder->path, base->path);
+static enum error parse_fragment(struct parser *parser) {
+    struct bytes fragment = parser->rest;
+    if (starts_with(fragment, '#')) {
+        parser->url->has_fragment = true;
+        fragment = bytes_after(fragment, 1);
+    }
+    return encode_part(parser, PART_FRAGMENT, fragment, URL_PERCENT_FRAGMENT);
+}
+
+/* ---- the whole
+ * ----------------------------------------------------------------------------------- */
+
+/* "https://host/path", with any number of slashes. */
+static enum error parse_absolute(struct parser *parser) {
+    enum error error = parse_authority(parser);
+    if (error == ERROR_NONE)
+        error = parse_path(parser);
+    return error == ERROR_NONE ? parse_query(parser, NULL) : error;
+}
+
+/* "segment/segment": replaces the last segment of the base's path. */
+static enum error parse_relative_path(struct parser *parser) {
+    enum error error = append_part(parser, PART_PATH, parser->base->path);
     if (error != ERROR_NONE)
         return error;
-    drop_last_segment(builder);
-    return add_segments(builder, input);
+    shorten_path(parser);
+    return parse_path(parser);
 }
 
-/* ---- the authority ---------------------------------------------------------------------------- */
-
-static enum error add_userinfo(struct builder *builder, struct bytes userinfo) {
-    const uint8_t *colon = memchr(userinfo.data, ':', userinfo.size);
-    size_t size = colon == NULL ? userinfo.size : (size_t)(colon - userinfo.data);
-    enum error error =
-        add_part(builder, &builder->username, bytes_make(userinfo.data, size), ENCODE_USERINFO);
-    if (error == ERROR_NONE && colon != NULL)
-        error = add_part(builder, &builder->password, bytes_after(userinfo, size + 1),
-                         ENCODE_USERINFO);
-    return error;
-}
-
-static enum error read_port(struct builder *builder, struct bytes digits) {
-    uint64_t port;
-    if (digits.size == 0)
-        return ERROR_NONE;
-    while (digits.size > 1 && digits.data[0] == '0')
-        digits = bytes_after(digits, 1);
-    if (!bytes_to_unsigned(digits, &port) || port > UINT16_MAX)
-        return ERROR_URL_PORT;
-    builder->url->port = (uint16_t)port;
-    return ERROR_NONE;
-}
-
-/* The colon before the port, not one inside brackets. */
-static size_t host_size(struct bytes authority) {
-    bool inside = false;
-    for (size_t i = 0; i < authority.size; i++) {
-        if (authority.data[i] == '[')
-            inside = true;
-        else if (authority.data[i] == ']')
-            inside = false;
-        else if (authority.data[i] == ':' && !inside)
-            return i;
-    }
-    return authority.size;
-}
-
-static enum error add_authority(struct builder *builder, struct bytes authority) {
-    enum error error = ERROR_NONE;
-    const uint8_t *at = authority.size == 0 ? NULL : memrchr(authority.data, '@', authority.size);
-    if (at != NULL) {
-        size_t size = (size_t)(at - authority.data);
-        error = add_userinfo(builder, bytes_make(authority.data, size));
-        authority = bytes_after(authority, size + 1);
-    }
-    size_t size = host_size(authority);
-    builder->host.start = builder->text->size;
-    if (error == ERROR_NONE)
-        error = url_host_parse(bytes_make(authority.data, size), builder->text,
-                               &builder->url->host_kind);
-    builder->host.size = builder->text->size - builder->host.start;
-    if (error == ERROR_NONE && size < authority.size)
-        error = read_port(builder, bytes_after(authority, size + 1));
-    return error;
-}
-
-static enum error copy_authority(struct builder *builder, const struct url *base) {
-    builder->url->port = base->port;
-    builder->url->host_kind = base->host_kind;
-    enum error error = copy_part(builder, &builder->username, base->username);
-    if (error == ERROR_NONE)
-        error = copy_part(builder, &builder->password, base->password);
-    return error == ERROR_NONE ? copy_part(builder, &builder->host, base->host) : error;
-}
-
-/* ---- the whole -------------------------------------------------------------------------------- */
-
-/* Without C0 controls and spaces around it, and without tabs and line ends in it. */
-static enum error clean(struct bytes input, struct buffer *out) {
-    enum error error = ERROR_NONE;
-    while (input.size > 0 && input.data[0] <= ' ')
-        input = bytes_after(input, 1);
-    while (input.size > 0 && input.data[input.size - 1] <= ' ')
-        input.size--;
-    for (size_t i = 0; i < input.size && error == ERROR_NONE; i++)
-        if (input.data[i] != '\t' && input.data[i] != '\n' && input.data[i] != '\r')
-            error = buffer_append_byte(out, input.data[i]);
-    return error;
+/* "//host/path", "/path", "segment", "?query", "#fragment" or nothing at all. */
+static enum error parse_relative(struct parser *parser) {
+    if (is_slash(parser->rest, 0) && is_slash(parser->rest, 1))
+        return parse_absolute(parser);
+    bool has_path =
+        parser->rest.size > 0 && !starts_with(parser->rest, '?') && !starts_with(parser->rest, '#');
+    enum error error = inherit_authority(parser);
+    if (error != ERROR_NONE)
+        return error;
+    if (!has_path)
+        error = append_part(parser, PART_PATH, parser->base->path);
+    else if (is_slash(parser->rest, 0))
+        error = parse_path(parser);
+    else
+        error = parse_relative_path(parser);
+    return error == ERROR_NONE ? parse_query(parser, has_path ? NULL : parser->base) : error;
 }
 
 static bool is_letter(uint8_t byte) {
     return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
 }
 
-/* The size of "scheme:" at the start, or 0. */
-static size_t scheme_size(struct bytes input) {
-    if (input.size == 0 || !is_letter(input.data[0]))
-        return 0;
-    for (size_t i = 1; i < input.size; i++) {
-        uint8_t byte = input.data[i];
-        if (byte == ':')
-            return i + 1;
-        if (!is_letter(byte) && !(byte >= '0' && byte <= '9') && strchr("+-.", byte) == NULL)
-            return 0;
-    }
-    return 0;
+static bool is_in_scheme(uint8_t byte) {
+    return is_letter(byte) || (byte >= '0' && byte <= '9') || byte == '+' || byte == '-' ||
+           byte == '.';
 }
 
-static size_t count_slashes(struct bytes input) {
-    size_t count = 0;
-    while (count < input.size && is_slash(input.data[count]))
-        count++;
-    return count;
-}
-
-static size_t size_until(struct bytes input, const char *ends) {
-    size_t size = 0;
-    while (size < input.size && (input.data[size] == '\0' ||
-                                 strchr(ends, input.data[size]) == NULL))
+/* Cuts "name:" off; false if the text does not begin like that. */
+static bool take_scheme(struct bytes *rest, struct bytes *name) {
+    if (rest->size == 0 || !is_letter(rest->data[0]))
+        return false;
+    size_t size = 1;
+    while (size < rest->size && is_in_scheme(rest->data[size]))
         size++;
-    return size;
+    if (size == rest->size || rest->data[size] != ':')
+        return false;
+    *name = bytes_make(rest->data, size);
+    *rest = bytes_after(*rest, size + 1);
+    return true;
 }
 
-static enum error add_authority_and_path(struct builder *builder, struct bytes rest) {
-    size_t size = size_until(rest, "/\\");
-    enum error error = add_authority(builder, bytes_make(rest.data, size));
-    return error == ERROR_NONE ? add_absolute_path(builder, bytes_after(rest, size)) : error;
-}
-
-static enum error add_relative(struct builder *builder, const struct url *base,
-                               struct bytes hierarchy, bool *inherits_query) {
-    if (count_slashes(hierarchy) >= 2) {
-        builder->url->port = base->scheme == URL_HTTPS ? 443 : 80;
-        return add_authority_and_path(builder,
-                                      bytes_after(hierarchy, count_slashes(hierarchy)));
+static enum error parse_parts(struct parser *parser) {
+    struct url *url = parser->url;
+    struct bytes name;
+    if (take_scheme(&parser->rest, &name)) {
+        if (bytes_equal_ignoring_case(name, bytes_of("http")))
+            url->scheme = URL_HTTP;
+        else if (bytes_equal_ignoring_case(name, bytes_of("https")))
+            url->scheme = URL_HTTPS;
+        else
+            return ERROR_URL_SCHEME;
+        if (parser->base == NULL || parser->base->scheme != url->scheme)
+            return parse_absolute(parser);
+        return parse_relative(parser);
     }
-    enum error error = copy_authority(builder, base);
-    if (error != ERROR_NONE)
-        return error;
-    if (hierarchy.size > 0 && is_slash(hierarchy.data[0]))
-        return add_absolute_path(builder, hierarchy);
-    if (hierarchy.size > 0)
-        return add_relative_path(builder, base, hierarchy);
-    *inherits_query = true;
-    return copy_part(builder, &builder->path, base->path);
+    if (parser->base == NULL)
+        return ERROR_URL_SCHEME;
+    url->scheme = parser->base->scheme;
+    return parse_relative(parser);
 }
 
-/* Takes the scheme off the input, or the base's if there is none. */
-static enum error take_scheme(struct url *url, struct bytes *input, const struct url *base,
-                              bool *relative) {
-    size_t size = scheme_size(*input);
-    struct bytes scheme = bytes_make(input->data, size);
-    if (size == 0 && base == NULL)
-        return ERROR_URL_SCHEME;
-    if (size == 0)
-        url->scheme = base->scheme;
-    else if (bytes_equal_ignoring_case(scheme, bytes_of("http:")))
-        url->scheme = URL_HTTP;
-    else if (bytes_equal_ignoring_case(scheme, bytes_of("https:")))
-        url->scheme = URL_HTTPS;
-    else
-        return ERROR_URL_SCHEME;
-    *input = bytes_after(*input, size);
-    /* "http:path" is relative to a base of the same scheme (the standard's special relative state) */
-    *relative = size == 0 || (base != NULL && base->scheme == url->scheme &&
-                              !(count_slashes(*input) >= 2 && input->data[0] == '/' &&
-                                input->data[1] == '/'));
-    url->port = url->scheme == URL_HTTPS ? 443 : 80;
-    return ERROR_NONE;
+static bool is_control_or_space(uint8_t byte) {
+    return byte <= ' ';
 }
 
-static enum error build(struct builder *builder, struct bytes input, const struct url *base) {
-    bool relative, inherits_query = false;
-    enum error error = take_scheme(builder->url, &input, base, &relative);
-    if (error != ERROR_NONE)
-        return error;
-    size_t size = size_until(input, "?#");
-    struct bytes hierarchy = bytes_make(input.data, size), rest = bytes_after(input, size);
-    error = relative ? add_relative(builder, base, hierarchy, &inherits_query)
-                     : add_authority_and_path(
-                           builder, bytes_after(hierarchy, count_slashes(hierarchy)));
-    if (error == ERROR_NONE && rest.size > 0 && rest.data[0] == '?') {
-        size = size_until(rest, "#");
-        builder->url->has_query = true;
-        error = add_part(builder, &builder->query, bytes_make(rest.data + 1, size - 1),
-                         ENCODE_QUERY);
-        rest = bytes_after(rest, size);
-    } else if (error == ERROR_NONE && inherits_query && base->has_query) {
-        builder->url->has_query = true;
-        error = copy_part(builder, &builder->query, base->query);
-    }
-    if (error == ERROR_NONE && rest.size > 0) {
-        builder->url->has_fragment = true;
-        error = add_part(builder, &builder->fragment, bytes_after(rest, 1), ENCODE_FRAGMENT);
+/* Drops controls and spaces at both ends, and tabs and newlines everywhere; makes it UTF-8. */
+static enum error clean(struct bytes input, struct buffer *out) {
+    while (input.size > 0 && is_control_or_space(input.data[input.size - 1]))
+        input.size--;
+    while (input.size > 0 && is_control_or_space(input.data[0]))
+        input = bytes_after(input, 1);
+    enum error error = buffer_reserve(out, input.size);
+    while (input.size > 0 && error == ERROR_NONE) {
+        uint32_t character;
+        uint8_t encoded[4];
+        input = bytes_after(input, utf8_decode(input, &character));
+        if (character != '\t' && character != '\n' && character != '\r')
+            error = buffer_append(out, encoded, utf8_encode(character, encoded));
     }
     return error;
 }
 
-static struct bytes view_of(const struct url *url, struct part part) {
-    return bytes_make(url->text.data + part.start, part.size);
+/* Only now, as the buffer no longer moves. */
+static void set_views(struct parser *parser) {
+    struct url *url = parser->url;
+    struct bytes *const parts[PART_COUNT] = {
+        [PART_USERNAME] = &url->username, [PART_PASSWORD] = &url->password,
+        [PART_HOST] = &url->host,         [PART_PATH] = &url->path,
+        [PART_QUERY] = &url->query,       [PART_FRAGMENT] = &url->fragment,
+    };
+    size_t start = 0;
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        *parts[i] = bytes_make(url->text.data + start, parser->ends[i] - start);
+        start = parser->ends[i];
+    }
 }
 
 enum error url_parse(struct url *url, struct bytes input, const struct url *base) {
-    struct url parsed = {0};
-    struct builder builder = {.url = &parsed, .text = &parsed.text};
+    struct parser parser = {.url = url, .base = base};
     struct buffer cleaned = {0};
+    assert(url != base);
+    *url = (struct url){0};
+    if (input.size > URL_INPUT_MAX)
+        return ERROR_URL_INVALID;
     enum error error = clean(input, &cleaned);
+    parser.rest = buffer_bytes(&cleaned);
     if (error == ERROR_NONE)
-        error = build(&builder, buffer_bytes(&cleaned), base);
+        error = parse_parts(&parser);
+    if (error == ERROR_NONE)
+        error = parse_fragment(&parser);
     buffer_fini(&cleaned);
-    if (error != ERROR_NONE) {
-        buffer_fini(&parsed.text);
-        return error;
-    }
-    parsed.username = view_of(&parsed, builder.username);
-    parsed.password = view_of(&parsed, builder.password);
-    parsed.host = view_of(&parsed, builder.host);
-    parsed.path = view_of(&parsed, builder.path);
-    parsed.query = view_of(&parsed, builder.query);
-    parsed.fragment = view_of(&parsed, builder.fragment);
-    *url = parsed;
-    return ERROR_NONE;
+    if (error == ERROR_NONE)
+        set_views(&parser);
+    else
+        url_fini(url);
+    return error;
 }
 
 void url_fini(struct url *url) {
     buffer_fini(&url->text);
     *url = (struct url){0};
-}
-
-/* ---- looking at it ---------------------------------------------------------------------------- */
-
-bool url_has_credentials(const struct url *url) {
-    return url->username.size > 0 || url->password.size > 0;
-}
-
-bool url_same_origin(const struct url *a, const struct url *b) {
-    return a->scheme == b->scheme && a->port == b->port && bytes_equal(a->host, b->host);
-}
-
-struct bytes url_host_name(const struct url *url) {
-    return url->host_kind == URL_IPV6 ? bytes_make(url->host.data + 1, url->host.size - 2)
-                                      : url->host;
-}
-
-static enum error append_bytes(struct buffer *out, const char *before, struct bytes text) {
-    enum error error = buffer_append_text(out, before);
-    return error == ERROR_NONE ? buffer_append(out, text.data, text.size) : error;
-}
-
-enum error url_append_target(const struct url *url, struct buffer *out) {
-    enum error error = append_bytes(out, "", url->path);
-    return error == ERROR_NONE && url->has_query ? append_bytes(out, "?", url->query) : error;
-}
-
-enum error url_append_host_header(const struct url *url, struct buffer *out) {
-    enum error error = append_bytes(out, "", url->host);
-    bool own_port = url->port == (url->scheme == URL_HTTPS ? 443 : 80);
-    return error == ERROR_NONE && !own_port ? buffer_format(out, ":%u", url->port) : error;
-}
-
-static enum error append_credentials(const struct url *url, struct buffer *out) {
-    enum error error = append_bytes(out, "", url->username);
-    if (error == ERROR_NONE && url->password.size > 0)
-        error = append_bytes(out, ":", url->password);
-    return error == ERROR_NONE ? buffer_append_byte(out, '@') : error;
-}
-
-enum error url_append_href(const struct url *url, struct buffer *out, enum url_parts parts) {
-    enum error error = buffer_append_text(out, url->scheme == URL_HTTPS ? "https://" : "http://");
-    if (error == ERROR_NONE && parts == URL_WHOLE && url_has_credentials(url))
-        error = append_credentials(url, out);
-    if (error == ERROR_NONE)
-        error = url_append_host_header(url, out);
-    if (error == ERROR_NONE)
-        error = url_append_target(url, out);
-    if (error == ERROR_NONE && parts == URL_WHOLE && url->has_fragment)
-        error = append_bytes(out, "#", url->fragment);
-    return error;
 }

@@ -80,14 +80,16 @@ static struct bytes step_over_own(struct subscription *subscription, struct byte
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-/* While a publish is unanswered, own messages may be among what is filled. */
+/* While a publish is unanswered, own messages may be among what is filled behind `settled`. That is
+ * between two messages, so a message that was begun is always wholly before it. */
 struct bytes subscription_range(struct subscription *subscription) {
-    if (subscription->unanswered > 0 && !cursor_is_inside_message(&subscription->cursor))
-        return (struct bytes){0};
     struct view *view = &subscription->channel->view;
-    if (subscription->unanswered > 0)
-        return cursor_rest_of_message(&subscription->cursor);
-    return step_over_own(subscription, cursor_range(view, &subscription->cursor));
+    struct bytes range = step_over_own(subscription, cursor_range(view, &subscription->cursor));
+    if (subscription->unanswered == 0)
+        return range;
+    uint64_t position = cursor_position(&subscription->cursor);
+    uint64_t before = subscription->settled > position ? subscription->settled - position : 0;
+    return bytes_make(range.data, before < range.size ? before : range.size);
 }
 
 uint32_t subscription_sent(struct subscription *subscription, size_t size) {
@@ -130,8 +132,19 @@ uint64_t subscription_skip(struct subscription *subscription) {
 
 /* ---- what the home tells ---------------------------------------------------------------------- */
 
+static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
+    list_for_each(node, subscriptions)
+        cursor_range(&channel->view, &container_of(node, struct subscription, link)->cursor);
+}
+
+/* Who joined when the log was empty stands nowhere until there is a first segment. */
 void channel_add_segment(struct channel *channel, struct view_segment *at) {
+    bool first = list_is_empty(&channel->view.segments);
     view_add(&channel->view, at);
+    if (first) {
+        step_into_first(channel, &channel->idle);
+        step_into_first(channel, &channel->busy);
+    }
     channel_head_moved(channel);
 }
 
@@ -343,8 +356,10 @@ static enum error exclude_own(struct subscription *source, uint64_t start, uint6
 void subscription_published(struct subscription *subscription, enum error error, uint64_t start,
                             uint64_t end) {
     subscription->unanswered--;
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE) {
+        subscription->settled = end; /* answers keep the order of the publishes */
         error = exclude_own(subscription, start, end);
+    }
     subscription_events.published(subscription, error);
 }
 
@@ -380,8 +395,8 @@ static enum error send_publish(struct hub_worker *from, struct bytes name,
             memcpy(data, parts[i].data, parts[i].size);
         data += parts[i].size;
     }
-    if (source != NULL)
-        source->unanswered++;
+    if (source != NULL && source->unanswered++ == 0)
+        source->settled = view_head(&source->channel->view);
     loop_send(hub_home_worker(from->hub, name)->loop, &publish->letter);
     return ERROR_NONE;
 }

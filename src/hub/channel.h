@@ -38,6 +38,7 @@ struct subscription {
     struct list_node link; /* in the channel's list of its state */
     struct cursor cursor;
     struct own_ranges *own; /* NULL: none ahead */
+    uint64_t settled;       /* where messages stand that are unanswered: not before this position */
     uint32_t unanswered;    /* publishes that its home has not confirmed yet */
     uint8_t state;
 };
@@ -83,8 +84,8 @@ enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
 void channel_unsubscribe(struct subscription *subscription);
 
 /*
- * The bytes to send next: contiguous, without own messages, up to the head. Empty at the head, and
- * while own publishes are unanswered.
+ * The bytes to send next: contiguous, without own messages, up to the head, or to where an own message
+ * that is still unanswered may stand. Empty there.
  */
 struct bytes subscription_range(struct subscription *subscription);
 

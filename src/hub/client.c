@@ -68,6 +68,8 @@ static void send_output(struct client *client) {
         output->sending = output->queued;
         output->queued = (struct buffer){0};
         output->sent = 0;
+        if (client->subscription.unanswered < UNANSWERED_MAX)
+            transport_start_receive(transport_of(client)); /* see answer_ping() */
     }
     client->sending_log = false;
     transport_send(transport_of(client), output->sending.data + output->sent,
@@ -211,16 +213,26 @@ static void apply_slow_policy(struct client *client) {
     }
     uint64_t missed = subscription_skip(&client->subscription);
     counter_add(&worker->statistics.skipped, missed);
-    if (worker->hub->options.slow_reader == SLOW_READER_CLOSE)
+    if (worker->hub->options.slow_reader == SLOW_READER_CLOSE && client->state < CLIENT_CLOSING)
         client_close(client, CLOSE_REASON_SLOW_READER);
     else
         serve(client);
+}
+
+/* Does it need bytes of the log: for a send in flight, or to finish a message? */
+static bool needs_log(const struct client *client) {
+    return (transport_is_sending(&client->connection.transport) && client->sending_log) ||
+           cursor_is_inside_message(&client->subscription.cursor);
 }
 
 static void fell_behind(struct subscription *subscription) {
     struct client *client = container_of(subscription, struct client, subscription);
     if (client->fallen_behind || transport_of(client)->stream.closing)
         return;
+    if (client->state >= CLIENT_CLOSING && !needs_log(client)) {
+        subscription_skip(subscription); /* only its close frame is still to go out */
+        return;
+    }
     client->fallen_behind = true;
     if (transport_is_sending(transport_of(client)))
         transport_cancel_send(transport_of(client));
@@ -471,8 +483,12 @@ static void begin(struct client *client) {
     counter_add(&worker->statistics.clients_total, 1);
     schedule_ping(client);
     serve(client);
-    if (behind.size > 0 && !transport_of(client)->stream.closing)
+    if (transport_of(client)->stream.closing)
+        note_reason(client, CLOSE_REASON_PEER_GONE); /* it ended before we had answered */
+    else if (behind.size > 0)
         received(transport_of(client), behind.data, behind.size);
+    if (scope_is_cancelled(&client->connection.server->connections))
+        client_finish(client, CLOSE_REASON_GOING_AWAY); /* asked to end before it could hear */
     buffer_fini(&behind);
 }
 

@@ -97,10 +97,11 @@ static void deliver_segment(struct letter *letter) {
 
 static const struct letter_handler segment_handler = {"hub_segment", deliver_segment};
 
-/* The flag is cleared before the filled bytes are read, and last: the home may free the hint then. */
+/* The flag is cleared before the filled bytes are read, and last: the home may free the hint then. The
+ * reader may be leaving, but its channel stays until the home has answered, which is behind this. */
 static void deliver_hint(struct letter *letter) {
     struct hint *hint = container_of(letter, struct hint, letter);
-    struct channel *channel = hint->channel;
+    struct channel *channel = hint->told;
     atomic_exchange(&hint->under_way, false);
     channel_head_moved(channel);
 }
@@ -134,6 +135,7 @@ static void tell_readers(struct task *task) {
             continue;
         if (atomic_exchange(&hint->under_way, true))
             continue;
+        hint->told = hint->channel;
         hint->letter.handler = &hint_handler;
         loop_send(hub->workers[i].loop, &hint->letter);
     }

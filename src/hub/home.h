@@ -15,7 +15,8 @@
 /* A hint that more is filled; at most one is under way to each reader. */
 struct hint {
     struct letter letter;
-    struct channel *channel; /* the reader's; NULL: this worker is no reader */
+    struct channel *channel; /* the reader's; NULL: this worker is no reader. The home's own */
+    struct channel *told;    /* whom the letter is for; the reader's own while it is under way */
     _Atomic bool under_way;
 };
 

@@ -56,9 +56,11 @@ static size_t memory_of(const struct segment *segment) {
     return sizeof *segment + segment->capacity + segment->marks_capacity * sizeof(struct mark);
 }
 
-static bool has_room(const struct segment *segment, size_t size) {
+/* A mark's age has 32 bits: 49 days, which a quiet channel's segment may see. */
+static bool takes(const struct segment *segment, size_t size, uint64_t now) {
     return size <= segment->capacity - atomic_load_explicit(&segment->filled, memory_order_relaxed) &&
-           atomic_load_explicit(&segment->messages, memory_order_relaxed) < segment->marks_capacity;
+           atomic_load_explicit(&segment->messages, memory_order_relaxed) < segment->marks_capacity &&
+           now - segment->made <= UINT32_MAX * MILLISECOND;
 }
 
 /* ---- the log ---------------------------------------------------------------------------------- */
@@ -117,7 +119,7 @@ enum error log_append(struct log *log, const struct bytes *parts, size_t count, 
         size += parts[i].size;
     assert(size > 0 && size <= UINT32_MAX / 2);
     struct segment *segment = log_newest(log);
-    *fresh = segment == NULL || !has_room(segment, size);
+    *fresh = segment == NULL || !takes(segment, size, now);
     if (*fresh) {
         enum error error = begin_segment(log, size, now);
         if (error != ERROR_NONE)
@@ -154,9 +156,11 @@ static bool is_too_old(const struct log *log, const struct segment *segment, uin
     return now - segment->made > log->retention.age + (uint64_t)mark->age * MILLISECOND;
 }
 
+/* However large the newest message is, nobody was slow to read it: only age drops that one. */
 static bool exceeds(const struct log *log, const struct segment *segment, uint64_t now) {
-    return log->head - log->tail > log->retention.bytes ||
-           log->next_offset - log->tail_offset > log->retention.messages ||
+    uint64_t messages = log->next_offset - log->tail_offset;
+    return (messages > 1 && (log->head - log->tail > log->retention.bytes ||
+                             messages > log->retention.messages)) ||
            is_too_old(log, segment, now);
 }
 

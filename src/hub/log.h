@@ -95,7 +95,8 @@ struct segment *log_newest(const struct log *log);
 enum error log_append(struct log *log, const struct bytes *parts, size_t count, uint64_t now,
                       uint64_t *start, bool *fresh);
 
-/* Drops what retention no longer covers. The newest segment always stays. */
+/* Drops what retention no longer covers. The newest segment always stays, and the newest message
+ * until it is too old. */
 void log_trim(struct log *log, uint64_t now);
 
 #endif

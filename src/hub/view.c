@@ -50,6 +50,11 @@ static void enter(struct cursor *cursor, struct view_segment *at, uint32_t messa
         at->cursors++;
 }
 
+uint64_t view_head(const struct view *view) {
+    const struct view_segment *at = newest(view);
+    return at == NULL ? 0 : at->segment->base + filled_of(at);
+}
+
 /* `filled` is read first: it is published behind the count of messages. */
 void cursor_place_at_head(struct view *view, struct cursor *cursor) {
     struct view_segment *at = newest(view);
@@ -64,9 +69,9 @@ void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position
     list_for_each(node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         const struct segment *segment = at->segment;
-        uint32_t messages = messages_of(at);
         if (segment->base + filled_of(at) <= position)
             continue;
+        uint32_t messages = messages_of(at);
         uint32_t message = 0;
         while (message < messages && segment->base + segment->marks[message].start < position)
             message++;
@@ -103,22 +108,26 @@ struct bytes cursor_range(struct view *view, struct cursor *cursor) {
     }
 }
 
+/*
+ * The writer publishes a mark before its bytes. So here `filled` is read before `messages`: then every
+ * message that is filled also has its mark, and only a last mark may stand at the end of what is filled.
+ */
 static uint32_t message_end(const struct cursor *cursor) {
+    uint32_t filled = filled_of(cursor->at);
     uint32_t next = cursor->message + 1;
-    return next < messages_of(cursor->at) ? cursor->at->segment->marks[next].start
-                                          : filled_of(cursor->at);
+    return next < messages_of(cursor->at) ? cursor->at->segment->marks[next].start : filled;
 }
 
-/* A mark is published before its bytes, so the last mark may stand at the end of what is filled. */
 uint32_t cursor_advance(struct cursor *cursor, size_t size) {
     uint32_t before = cursor->message;
+    uint32_t filled = filled_of(cursor->at);
     uint32_t messages = messages_of(cursor->at);
     const struct mark *marks = cursor->at->segment->marks;
     cursor->position += (uint32_t)size;
     while (cursor->message + 1 < messages && marks[cursor->message + 1].start <= cursor->position)
         cursor->message++;
     if (cursor->message + 1 == messages && marks[cursor->message].start < cursor->position &&
-        cursor->position == filled_of(cursor->at))
+        cursor->position == filled)
         cursor->message++;
     return cursor->message - before;
 }
@@ -153,7 +162,8 @@ struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) 
 void view_collect(struct view *view) {
     list_for_each_safe(node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
-        if (at->cursors == 0 && at != newest(view))
-            drop(at);
+        if (at->cursors > 0 || at == newest(view))
+            return; /* who stands here will read all that follows */
+        drop(at);
     }
 }

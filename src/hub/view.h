@@ -1,8 +1,8 @@
 /*
  * One worker's view of a log, and the cursors in it.
  *
- * The view holds one reference to each segment that a cursor of this worker stands in, and to the
- * newest. A cursor holds none: it is counted by the segment that it stands in. Serving a reader is
+ * The view holds one reference to each segment from the oldest that a cursor of this worker stands
+ * in up to the newest. A cursor holds none: it is counted by the segment that it stands in. Serving a reader is
  * sending the bytes between its cursor and the head, straight from the segment.
  *
  * Belongs to its worker's thread; only the segments are shared.
@@ -28,8 +28,12 @@ void view_init(struct view *view);
 /* Gives all references back. No cursor may stand in it any more. */
 void view_fini(struct view *view);
 
-/* Adds the newest segment, taking over one reference. */
+/* Adds the newest segment, taking over one reference. Cursors that stand before the first segment must
+ * step into it (cursor_range()) before anything is collected: nothing else keeps it for them. */
 void view_add(struct view *view, struct view_segment *at);
+
+/* The position behind all that is filled now. */
+uint64_t view_head(const struct view *view);
 
 /* Places a cursor behind all that is filled now. */
 void cursor_place_at_head(struct view *view, struct cursor *cursor);
@@ -61,7 +65,7 @@ struct bytes cursor_rest_of_message(const struct cursor *cursor);
 /* The oldest segment with a cursor that is wholly before `tail`, or NULL: its readers are slow. */
 struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail);
 
-/* Gives back the segments that nobody stands in, but for the newest. */
+/* Gives back the segments before the oldest that somebody stands in, but never the newest. */
 void view_collect(struct view *view);
 
 #endif

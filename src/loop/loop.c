@@ -17,6 +17,7 @@ void loop_init(struct loop *loop, struct ring *ring) {
 
 void loop_fini(struct loop *loop) {
     assert(list_is_empty(&loop->ready) && list_is_empty(&loop->turn_end));
+    assert(list_is_empty(&loop->descriptor_waiters));
     assert(timers_next(&loop->timers) == UINT64_MAX);
     assert(atomic_load(&loop->mailbox) == NULL);
 }

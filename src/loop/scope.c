@@ -28,17 +28,18 @@ static const struct scope_member_handler place_handler = {"scope", cancel_place}
 /* ---- the end ---------------------------------------------------------------------------------- */
 
 static void end_if_empty(struct scope *scope) {
-    if (!scope->joined || !scope_is_empty(scope))
-        return;
-    loop_stop_timer(scope->loop, &scope->deadline);
-    loop_post(scope->loop, &scope->ended_task);
+    if (scope->joined && scope_is_empty(scope))
+        loop_post(scope->loop, &scope->ended_task);
 }
 
 /* Somebody may have entered between the last leave and now: then the end is still to come. */
 static void run_ended(struct task *task) {
     struct scope *scope = container_of(task, struct scope, ended_task);
-    if (scope_is_empty(scope))
-        scope->ended(scope);
+    if (!scope_is_empty(scope))
+        return;
+    loop_stop_timer(scope->loop, &scope->deadline);
+    scope->cancelled = true; /* nobody may enter any more, so this happens once */
+    scope->ended(scope);
 }
 
 static const struct task_handler ended_handler = {"scope_ended", run_ended};

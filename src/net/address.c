@@ -50,7 +50,7 @@ bool address_equal_host(const struct address *a, const struct address *b) {
 bool address_parse_host(struct bytes text, uint16_t port, struct address *address) {
     char literal[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
-    if (text.size >= sizeof literal || memchr(text.data, '\0', text.size) != NULL)
+    if (text.size == 0 || text.size >= sizeof literal || memchr(text.data, '\0', text.size) != NULL)
         return false;
     memcpy(literal, text.data, text.size);
     literal[text.size] = '\0';

@@ -10,7 +10,8 @@
 #include "base/memory.h"
 #include "ring/socket.h"
 
-enum { TRIES = 2, ADDRESSES_MAX = 16 };
+/* The second try waits twice as long as the first. */
+enum { TRIES = 2, TRIES_WEIGHT = 1 + 2, ADDRESSES_MAX = 16 };
 
 /* One socket of c-ares, polled while c-ares wants it. */
 struct watch {
@@ -290,7 +291,7 @@ static const struct task_handler finish_handler = {"dns_closed", finish};
 
 static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
                         const char *servers) {
-    uint64_t one_try = timeout / MILLISECOND / TRIES;
+    uint64_t one_try = timeout / MILLISECOND / TRIES_WEIGHT;
     struct ares_options options = {
         .timeout = one_try < 1 ? 1 : (int)one_try,
         .tries = TRIES,

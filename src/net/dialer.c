@@ -56,6 +56,7 @@ static void leave_if_drained(struct dialer *dialer) {
     if (dialer->in_flight > 0 || dialer->started < dialer->count || dialer->start.posted)
         return;
     loop_stop_timer(dialer->loop, &dialer->delay);
+    dialer->in_flight++; /* `done` may cancel the scope, and that must not end the dialer twice */
     report(dialer, -1, dialer->error, &dialer->attempts[0].address);
     scope_leave(&dialer->member, ERROR_NONE);
     memory_free(dialer);
@@ -64,7 +65,6 @@ static void leave_if_drained(struct dialer *dialer) {
 static void connect_completed(struct operation *operation, const struct completion *completion) {
     struct attempt *attempt = container_of(operation, struct attempt, connect);
     struct dialer *dialer = attempt->dialer;
-    dialer->in_flight--;
     if (completion->error == ERROR_NONE && dialer->done != NULL) {
         cancel_attempts(dialer);
         report(dialer, attempt->descriptor, ERROR_NONE, &attempt->address);
@@ -75,6 +75,7 @@ static void connect_completed(struct operation *operation, const struct completi
         if (dialer->done != NULL)
             start_next(dialer);
     }
+    dialer->in_flight--; /* only now: until here it keeps the dialer, whatever `done` cancels */
     leave_if_drained(dialer);
 }
 

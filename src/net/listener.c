@@ -12,10 +12,18 @@ static void arm(struct listener *listener) {
         ring_accept(listener->loop->ring, &listener->accept, listener->descriptor);
 }
 
+static void finish_close(struct listener *listener) {
+    loop_close_descriptor(listener->loop, listener->descriptor);
+    listener->events->closed(listener);
+}
+
 static void resume(struct task *task) {
     struct listener *listener = container_of(task, struct listener, resume);
     loop_stop_timer(listener->loop, &listener->retry);
-    arm(listener);
+    if (listener->closing)
+        finish_close(listener); /* it was closed while it paused */
+    else
+        arm(listener);
 }
 
 static void retry(struct timer *timer) {
@@ -34,11 +42,6 @@ static void pause_accepting(struct listener *listener, enum error error) {
     loop_post_on_close(listener->loop, &listener->resume);
     loop_start_timer(listener->loop, &listener->retry,
                      listener->loop->now + RETRY_MILLISECONDS * MILLISECOND);
-}
-
-static void finish_close(struct listener *listener) {
-    loop_close_descriptor(listener->loop, listener->descriptor);
-    listener->events->closed(listener);
 }
 
 static void accept_completed(struct operation *operation, const struct completion *completion) {
@@ -85,5 +88,5 @@ void listener_close(struct listener *listener) {
     if (operation_is_armed(&listener->accept))
         ring_cancel(listener->loop->ring, &listener->accept);
     else
-        finish_close(listener);
+        loop_post(listener->loop, &listener->resume);
 }

@@ -237,10 +237,22 @@ enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers
     return ERROR_NONE;
 }
 
+static void abandon_waiters(struct map_node *node, void *context) {
+    struct entry *entry = container_of(node, struct entry, node);
+    struct list_node *waiter;
+    (void)context;
+    while ((waiter = list_take_first(&entry->waiters)) != NULL)
+        container_of(waiter, struct lookup, link)->waiting = false;
+}
+
 static void channel_closed(void *context) {
     struct resolver *resolver = context;
     void (*closed)(void *) = resolver->closed;
     void *closed_context = resolver->closed_context;
+    struct map_node *node;
+    while ((node = map_any(&resolver->entries)) != NULL)
+        forget(container_of(node, struct entry, node));
+    map_fini(&resolver->entries);
     memory_free(resolver);
     closed(closed_context);
 }
@@ -250,15 +262,8 @@ void resolver_close(struct resolver *resolver, void (*closed)(void *context), vo
     resolver->closed = closed;
     resolver->closed_context = context;
     ares_channel_close(resolver->channel, channel_closed, resolver);
-    struct map_node *node;
-    while ((node = map_any(&resolver->entries)) != NULL) {
-        struct entry *entry = container_of(node, struct entry, node);
-        struct list_node *waiter;
-        while ((waiter = list_take_first(&entry->waiters)) != NULL)
-            container_of(waiter, struct lookup, link)->waiting = false;
-        forget(entry);
-    }
-    map_fini(&resolver->entries);
+    /* the entries stay until then: one of them may be telling its answer right now */
+    map_visit(&resolver->entries, abandon_waiters, NULL);
 }
 
 const struct resolver_statistics *resolver_statistics(const struct resolver *resolver) {

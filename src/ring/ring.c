@@ -15,6 +15,7 @@ static void arm(struct ring *ring, struct operation *operation, enum operation_k
     operation->kind = (uint8_t)kind;
     operation->state = OPERATION_ARMED;
     operation->cancelled = false;
+    operation->served = false;
     operation->descriptor = descriptor;
     ring->statistics.operations++;
 }

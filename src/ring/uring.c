@@ -5,7 +5,8 @@
  * waits. Receives are multishot into one ring of provided buffers; a buffer goes back as soon as the
  * callback that it was lent to returns, so whatever is starved of buffers (ENOBUFS) can be armed
  * again at the end of the same batch of completions, neither at once (that would spin) nor by a
- * timer (that would lag).
+ * timer (that would lag). Who got nothing is armed before who got something: the kernel gives the
+ * buffers to the first that ask, and a few busy peers must not take them all for ever.
  */
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +30,12 @@ enum { BUFFER_GROUP = 0, COMPLETIONS_PER_ENTRY = 8 };
 /* user_data of what nobody waits for, and of the wake-up read; operations use their address. */
 enum { NOBODY = 0, WAKE_UP = 1 };
 
+/* Ended multishots to arm again, first come first served. */
+struct waiting {
+    struct operation *first;
+    struct operation **end;
+};
+
 struct uring {
     struct ring ring;
     struct io_uring io;
@@ -37,7 +44,8 @@ struct uring {
     uint8_t *buffers;
     unsigned buffer_count;
     unsigned buffer_size;
-    struct operation *waiting; /* ended multishots to arm again, in reverse order */
+    struct waiting starved; /* got nothing since they were armed */
+    struct waiting served;
     int wake_descriptor;
     uint64_t wake_count; /* where the wake-up read puts what it read */
 };
@@ -104,10 +112,11 @@ static void uring_cancel(struct ring *ring, struct operation *operation) {
     io_uring_sqe_set_data64(entry, NOBODY);
 }
 
+/* A plain call, which never waits: the ring would hand it to a kernel thread, which may look the
+ * descriptor up only after it was closed and has become somebody else's. */
 static void uring_shutdown(struct ring *ring, int descriptor) {
-    struct io_uring_sqe *entry = next_entry(uring_of(ring));
-    io_uring_prep_shutdown(entry, descriptor, SHUT_WR);
-    io_uring_sqe_set_data64(entry, NOBODY);
+    (void)ring;
+    shutdown(descriptor, SHUT_WR);
 }
 
 static void uring_close(struct ring *ring, int descriptor) {
@@ -142,15 +151,33 @@ static bool is_multishot(const struct operation *operation) {
 }
 
 static void wait_to_arm(struct uring *uring, struct operation *operation) {
+    struct waiting *waiting = operation->served ? &uring->served : &uring->starved;
     operation->state = OPERATION_WAITING;
-    operation->next = uring->waiting;
-    uring->waiting = operation;
+    operation->next = NULL;
+    *waiting->end = operation;
+    waiting->end = &operation->next;
+}
+
+static struct operation *take_first(struct waiting *waiting) {
+    struct operation *operation = waiting->first;
+    if (operation == NULL)
+        return NULL;
+    waiting->first = operation->next;
+    if (waiting->first == NULL)
+        waiting->end = &waiting->first;
+    return operation;
+}
+
+static struct operation *take_waiting(struct uring *uring) {
+    struct operation *operation = take_first(&uring->starved);
+    return operation != NULL ? operation : take_first(&uring->served);
 }
 
 static void complete(struct uring *uring, struct operation *operation, int32_t result,
                      uint32_t flags, ring_dispatch *dispatch, void *context) {
     struct completion completion = {.descriptor = -1};
     bool receive = operation->kind == OPERATION_RECEIVE;
+    operation->served |= receive && result > 0;
     if (receive && result == -ENOBUFS) {
         uring->ring.statistics.buffer_shortages++;
         wait_to_arm(uring, operation);
@@ -186,9 +213,8 @@ static void complete(struct uring *uring, struct operation *operation, int32_t r
 
 /* Arms the ended multishots again, now that the buffers of this batch are back. */
 static void arm_waiting(struct uring *uring, ring_dispatch *dispatch, void *context) {
-    while (uring->waiting != NULL) {
-        struct operation *operation = uring->waiting;
-        uring->waiting = operation->next;
+    struct operation *operation;
+    while ((operation = take_waiting(uring)) != NULL) {
         if (operation->cancelled) {
             operation->state = OPERATION_IDLE;
             const struct completion completion = {.error = ERROR_CANCELLED, .descriptor = -1};
@@ -196,6 +222,7 @@ static void arm_waiting(struct uring *uring, ring_dispatch *dispatch, void *cont
             continue;
         }
         operation->state = OPERATION_ARMED;
+        operation->served = false;
         if (operation->kind == OPERATION_ACCEPT)
             uring_accept(&uring->ring, operation);
         else
@@ -347,6 +374,8 @@ enum error ring_open(const struct ring_options *options, struct ring **ring,
     if (uring == NULL)
         return refusal_explain(refusal, "allocating the ring", ENOMEM);
     uring->ring.backend = &uring_backend;
+    uring->starved.end = &uring->starved.first;
+    uring->served.end = &uring->served.first;
     uring->wake_descriptor = eventfd(0, EFD_CLOEXEC);
     if (uring->wake_descriptor < 0) {
         int number = errno;

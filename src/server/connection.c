@@ -56,15 +56,15 @@ static void exchange_free(struct exchange *exchange) {
 static void timed_out(struct timer *timer) {
     struct exchange *exchange = container_of(timer, struct exchange, timer);
     struct http_connection *connection = exchange->connection;
-    if (exchange->state == EXCHANGE_READING && http_request_started(&exchange->request)) {
+    bool reading = exchange->state == EXCHANGE_READING;
+    bool started = http_request_started(&exchange->request);
+    if (reading && (started || !exchange->kept_alive))
         counter_add(&connection->server->statistics.head_timeouts, 1);
+    if (reading && started)
         http_connection_refuse(connection, HTTP_STATUS_REQUEST_TIMEOUT,
                                "the request took too long to arrive");
-        return;
-    }
-    if (exchange->state == EXCHANGE_READING)
-        counter_add(&connection->server->statistics.head_timeouts, 1);
-    transport_close(&connection->transport);
+    else
+        transport_close(&connection->transport);
 }
 
 static const struct timer_handler timer_handler = {"http_timeout", timed_out};
@@ -79,6 +79,8 @@ static int status_of(enum error error) {
         return HTTP_STATUS_FIELDS_TOO_LARGE;
     case ERROR_UNSUPPORTED:
         return HTTP_STATUS_NOT_IMPLEMENTED;
+    case ERROR_BODY_TOO_LARGE:
+        return HTTP_STATUS_CONTENT_TOO_LARGE;
     case ERROR_NO_MEMORY:
         return HTTP_STATUS_SERVICE_UNAVAILABLE;
     default:
@@ -86,8 +88,7 @@ static int status_of(enum error error) {
     }
 }
 
-static void refuse_bad_request(struct exchange *exchange) {
-    enum error error = http_request_error(&exchange->request);
+static void refuse_bad_request(struct exchange *exchange, enum error error) {
     counter_add(&exchange->connection->server->statistics.bad_requests, 1);
     http_connection_refuse(exchange->connection, status_of(error), error_text(error));
 }
@@ -98,11 +99,18 @@ static enum error keep_body(struct exchange *exchange, struct bytes piece) {
     return buffer_append(&exchange->body, piece.data, piece.size);
 }
 
+/* Is there something to answer or to send before the next bytes are read? A 100 Continue counts: it
+ * must be out before a response, or an upgrade's first send, can follow. */
+static bool is_answering(const struct exchange *exchange) {
+    return exchange->state != EXCHANGE_READING ||
+           transport_is_sending(&exchange->connection->transport);
+}
+
 static void invite_body(struct exchange *exchange) {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct http_connection *connection = exchange->connection;
     /* a client that gets no 100 sends its body after a while all the same (RFC 9110 10.1.1) */
-    if (exchange->request.expects_continue && !transport_is_sending(&connection->transport) &&
+    if (exchange->request.expects_continue &&
         buffer_append(&exchange->output, go_on, sizeof go_on - 1) == ERROR_NONE)
         transport_send(&connection->transport, exchange->output.data, exchange->output.size);
 }
@@ -124,9 +132,10 @@ static void announce(struct exchange *exchange, struct bytes rest) {
 }
 
 static void read_on(struct exchange *exchange, struct bytes input) {
-    bool idle = !http_request_started(&exchange->request);
+    bool idle = exchange->kept_alive && !http_request_started(&exchange->request);
     for (;;) {
         struct bytes body;
+        enum error error;
         switch (http_request_next(&exchange->request, &input, &body)) {
         case HTTP_NEED_MORE:
             /* the first byte of a request on a kept-alive connection starts the head's time */
@@ -138,30 +147,45 @@ static void read_on(struct exchange *exchange, struct bytes input) {
                 invite_body(exchange);
             continue;
         case HTTP_BODY:
-            if (keep_body(exchange, body) == ERROR_NONE)
+            error = keep_body(exchange, body);
+            if (error == ERROR_NONE)
                 continue;
-            http_connection_refuse(exchange->connection, HTTP_STATUS_CONTENT_TOO_LARGE,
-                                   "the body is larger than this server takes");
+            refuse_bad_request(exchange, error);
             return;
         case HTTP_END:
             announce(exchange, input);
             return;
         case HTTP_ERROR:
-            refuse_bad_request(exchange);
+            refuse_bad_request(exchange, http_request_error(&exchange->request));
             return;
         }
     }
 }
 
 static void keep_behind(struct exchange *exchange, struct bytes input) {
-    if (buffer_append(&exchange->behind, input.data, input.size) != ERROR_NONE ||
-        exchange->behind.size > BEHIND_MAX)
+    if (buffer_append(&exchange->behind, input.data, input.size) != ERROR_NONE)
+        transport_close(&exchange->connection->transport);
+    else if (exchange->behind.size > BEHIND_MAX)
         transport_pause_receive(&exchange->connection->transport);
+}
+
+/* Reads what has waited, then what comes. The request may have ended in an upgrade afterwards. */
+static void read_behind(struct exchange *exchange) {
+    struct http_connection *connection = exchange->connection;
+    struct buffer behind = exchange->behind;
+    exchange->behind = (struct buffer){0};
+    transport_start_receive(&connection->transport);
+    if (behind.size > 0)
+        read_on(exchange, buffer_bytes(&behind));
+    buffer_fini(&behind);
+    exchange = connection->exchange;
+    if (exchange != NULL && exchange->peer_ended && !is_answering(exchange))
+        transport_close(&connection->transport);
 }
 
 static void received(struct transport *transport, uint8_t *data, size_t size) {
     struct exchange *exchange = connection_of(transport)->exchange;
-    if (exchange->state == EXCHANGE_READING)
+    if (!is_answering(exchange))
         read_on(exchange, bytes_make(data, size));
     else if (exchange->state != EXCHANGE_LINGERING)
         keep_behind(exchange, bytes_make(data, size));
@@ -171,28 +195,19 @@ static void received(struct transport *transport, uint8_t *data, size_t size) {
 static void ended(struct transport *transport, enum error error) {
     struct exchange *exchange = connection_of(transport)->exchange;
     exchange->peer_ended = true;
-    bool answering =
-        exchange->state == EXCHANGE_ANNOUNCED || exchange->state == EXCHANGE_RESPONDING;
-    if (!answering || error != ERROR_END_OF_STREAM)
+    if (!is_answering(exchange) || exchange->state == EXCHANGE_LINGERING || error != ERROR_END_OF_STREAM)
         transport_close(transport);
 }
 
 /* ---- answering -------------------------------------------------------------------------------- */
 
 static void next_request(struct exchange *exchange) {
-    struct http_connection *connection = exchange->connection;
     exchange->state = EXCHANGE_READING;
+    exchange->kept_alive = true;
     http_request_start(&exchange->request);
     buffer_clear(&exchange->body);
-    set_timer(exchange, connection->server->options.idle_timeout);
-    struct buffer behind = exchange->behind;
-    exchange->behind = (struct buffer){0};
-    transport_start_receive(&connection->transport);
-    if (behind.size > 0)
-        read_on(exchange, buffer_bytes(&behind));
-    else if (exchange->peer_ended)
-        transport_close(&connection->transport);
-    buffer_fini(&behind);
+    set_timer(exchange, exchange->connection->server->options.idle_timeout);
+    read_behind(exchange);
 }
 
 static void sent(struct transport *transport, size_t size, enum error error) {
@@ -210,20 +225,20 @@ static void sent(struct transport *transport, size_t size, enum error error) {
     buffer_clear(&exchange->output);
     exchange->output_sent = 0;
     if (exchange->state != EXCHANGE_RESPONDING)
-        return; /* it was a 100 Continue */
-    if (exchange->close_after)
+        read_behind(exchange); /* it was a 100 Continue */
+    else if (exchange->close_after)
         linger(exchange);
     else
         next_request(exchange);
 }
 
-/* The output may be in flight already, with a 100 Continue: then `sent` goes on with the rest.
- * Appending could move memory that the kernel reads, so the response waits in a buffer of its own. */
 static enum error write_response(struct exchange *exchange, const struct http_response_head *head,
                                  struct bytes body, struct buffer *out) {
     struct http_response_head complete = *head;
     complete.date = (int64_t)(ring_wall(loop_of(exchange)->ring) / SECOND);
-    complete.content_length = (int64_t)body.size;
+    /* RFC 9110 section 8.6: a 204 has no length */
+    complete.content_length =
+        head->status == HTTP_STATUS_NO_CONTENT ? -1 : (int64_t)body.size;
     complete.connection = exchange->close_after ? "close" : head->connection;
     enum error error = http_write_response(out, &complete);
     if (error == ERROR_NONE && !bytes_equal(exchange->request.method, bytes_of("HEAD")))

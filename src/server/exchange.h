@@ -17,8 +17,9 @@ struct exchange {
     enum exchange_state state;
     bool close_after;      /* the response in flight is the last one */
     bool peer_ended;
+    bool kept_alive;       /* this request is not the connection's first */
     struct buffer body;
-    struct buffer behind;  /* arrived while a request was being answered */
+    struct buffer behind;  /* arrived while a request was being answered, or its body invited */
     struct buffer output;
     size_t output_sent;
     struct timer timer;    /* head, idle or linger time-out, by state */

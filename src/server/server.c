@@ -96,7 +96,7 @@ enum error http_server_listen(struct http_server *server, struct address *addres
                               size_t count) {
     enum error first_error = ERROR_NONE;
     uint16_t port = 0;
-    assert(count > 0 && count <= HTTP_LISTENERS_MAX);
+    assert(count > 0 && server->listener_count + count <= HTTP_LISTENERS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct listener *listener = &server->listeners[server->listener_count];
         if (address_port(&addresses[i]) == 0)

@@ -13,6 +13,9 @@ struct secure {
     struct buffer sending; /* the kernel reads from it while the stream is sending */
     size_t sent_size;      /* of `sending` */
     size_t user_size;      /* plain bytes of the send in flight; 0: none */
+    struct transport *transport;
+    struct task write_failed; /* reports `write_error` for the send in flight */
+    enum error write_error;
     bool opened;
     bool ended;
 };
@@ -147,11 +150,21 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
         flush(transport);
         return;
     }
-    report_sent(transport, error);
+    if (!secure->write_failed.posted)
+        report_sent(transport, error);
 }
+
+static void report_failed_write(struct task *task) {
+    struct secure *secure = container_of(task, struct secure, write_failed);
+    if (!secure->transport->stream.closing)
+        report_sent(secure->transport, secure->write_error);
+}
+
+static const struct task_handler write_failed_handler = {"tls_write_failed", report_failed_write};
 
 static void secure_closed(struct stream *stream) {
     struct transport *transport = transport_of(stream);
+    loop_unpost(&transport->secure->write_failed);
     tls_free(transport->secure->tls);
     buffer_fini(&transport->secure->sending);
     memory_free(transport->secure);
@@ -181,6 +194,8 @@ enum error transport_init_secure(struct transport *transport, struct loop *loop,
     if (secure == NULL)
         return ERROR_NO_MEMORY;
     secure->tls = tls;
+    secure->transport = transport;
+    secure->write_failed.handler = &write_failed_handler;
     transport->events = events;
     transport->secure = secure;
     stream_init(&transport->stream, loop, descriptor, &secure_events);
@@ -206,9 +221,9 @@ void transport_send(struct transport *transport, const void *data, size_t size) 
     }
     assert(secure->user_size == 0 && size > 0);
     secure->user_size = size < ENCRYPT_MOST ? size : ENCRYPT_MOST;
-    enum error error = tls_write(secure->tls, bytes_make(data, secure->user_size));
-    if (error != ERROR_NONE)
-        end(transport, error);
+    secure->write_error = tls_write(secure->tls, bytes_make(data, secure->user_size));
+    if (secure->write_error != ERROR_NONE)
+        loop_post(transport->stream.loop, &secure->write_failed);
     else
         flush(transport);
 }

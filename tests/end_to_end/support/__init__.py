@@ -1,0 +1,1 @@
+"""The programs and peers that end-to-end tests are made of."""

@@ -1,0 +1,187 @@
+"""The chat clients, the Python program's and ours, each with both servers."""
+
+import asyncio
+import signal
+
+import pytest
+import websockets
+
+from support.certificates import Authority, tls_echo
+from support.process import PATIENCE
+from support.service import PythonServer, start_service
+from support.wire import BINARY, Connection, frame, join
+
+CLIENTS = ["python", "ringcast"]
+SERVERS = ["python", "ringcast"]
+
+
+def start_server(processes, kind):
+    return start_service(processes) if kind == "ringcast" else PythonServer(processes)
+
+
+def start_client(processes, kind, url):
+    if kind == "ringcast":
+        return processes.ringcast("chat", url, with_input=True)
+    return processes.peer("chat_client.py", url, with_input=True)
+
+
+async def receive(client):
+    return await asyncio.wait_for(client.recv(), PATIENCE)
+
+
+@pytest.mark.parametrize("leaving", ["exit\n", "QUIT\n", "", "the last words"],
+                         ids=["exit", "quit", "end of input", "unfinished line"])
+@pytest.mark.parametrize("server_kind", SERVERS)
+@pytest.mark.parametrize("client_kind", CLIENTS)
+async def test_a_conversation(processes, client_kind, server_kind, leaving):
+    server = start_server(processes, server_kind)
+    other = await websockets.connect(server.url())
+    client = start_client(processes, client_kind, server.url())
+    client.write("hello\nexit is not alone here\nGrüße 😀\n")
+    for text in ("hello", "exit is not alone here", "Grüße 😀"):
+        assert await receive(other) == f"[127.0.0.1] {text}"
+    for text in ("one", "zwei, äöü", "three\nfour", "x" * 70000):
+        await other.send(text)
+    await client.line("x$")
+    client.write("y" * 70000 + "\n")
+    assert await receive(other) == "[127.0.0.1] " + "y" * 70000
+    client.write(leaving)
+    client.end_input()
+    if leaving == "the last words":
+        assert await receive(other) == "[127.0.0.1] the last words"
+    assert await client.exit() == 0
+    assert client.stderr.text == ""
+    assert client.stdout.text == ("[127.0.0.1] one\n[127.0.0.1] zwei, äöü\n"
+                                  f"[127.0.0.1] three\nfour\n[127.0.0.1] {'x' * 70000}\n")
+    await other.close()
+
+
+async def test_what_is_typed_before_the_connection_stands_is_not_lost(processes):
+    service = start_service(processes)
+    other = await websockets.connect(service.url())
+    client = start_client(processes, "ringcast", service.url())
+    client.write("".join(f"line {number}\n" for number in range(2000)) + "exit\nnot this\n")
+    for number in range(2000):
+        assert await receive(other) == f"[127.0.0.1] line {number}"
+    assert await client.exit() == 0
+    await other.send("nobody hears this")
+    await other.close()
+    assert await service.metric("ringcast_messages_received_total") == 2001
+
+
+async def test_a_line_that_is_not_utf8_is_not_sent(processes):
+    service = start_service(processes)
+    other = await websockets.connect(service.url())
+    client = start_client(processes, "ringcast", service.url())
+    client.write(b"\xff\xfe\nwindows line\r\n\n")
+    assert await receive(other) == "[127.0.0.1] windows line"
+    client.end_input()
+    assert await client.exit() == 0
+    assert "not UTF-8" in client.stderr.text
+    await other.close()
+
+
+async def test_a_binary_message_is_printed_too(processes):
+    service = start_service(processes)
+    other = await join(service.hub)
+    client = start_client(processes, "ringcast", service.url())
+    client.write("here\n")
+    assert await other.message() == b"[127.0.0.1] here"
+    other.send(frame(BINARY, b"bytes"))
+    await client.line(r"^\[127.0.0.1\] bytes$")
+    client.end_input()
+    assert await client.exit() == 0
+    other.writer.close()
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_a_server_that_stops_says_so(processes, kind):
+    server = start_server(processes, kind)
+    other = await websockets.connect(server.url())
+    client = start_client(processes, "ringcast", server.url())
+    client.write("here\n")
+    await receive(other)
+    (server if kind == "ringcast" else server.process).signal(signal.SIGTERM)
+    assert await client.exit() == 0
+    assert "closed the connection: 1001" in client.stderr.text
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_a_server_that_dies_is_an_error(processes, kind):
+    server = start_server(processes, kind)
+    other = await websockets.connect(server.url())
+    client = start_client(processes, "ringcast", server.url())
+    client.write("here\n")
+    await receive(other)
+    (server if kind == "ringcast" else server.process).kill()
+    assert await client.exit() == 1
+    assert client.stderr.text.startswith("ringcast: connection")
+
+
+async def test_ctrl_c_leaves_in_order(processes):
+    service = start_service(processes)
+    other = await websockets.connect(service.url())
+    client = start_client(processes, "ringcast", service.url())
+    client.write("here\n")
+    await receive(other)
+    client.signal(signal.SIGINT)
+    assert await client.exit() == 130
+    await other.close()
+    closes = await service.metrics()
+    assert closes['ringcast_client_closes_total{reason="peer_closed"}'] == 2
+
+
+async def test_nobody_listens(processes):
+    client = await processes.run("chat", "ws://127.0.0.1:1/", stdin="hello\n")
+    assert client.code == 1
+    assert client.stderr.text == "ringcast: connecting: connection refused\n"
+
+
+async def test_there_is_no_such_channel(processes):
+    service = start_service(processes)
+    client = await processes.run("chat", service.url("/nowhere"), stdin="")
+    assert client.code == 1
+    assert "did not accept: HTTP 404" in client.stderr.text
+
+
+@pytest.mark.parametrize("url", ["http://localhost/", "ws://", "localhost:8765", "ws://a b/"])
+async def test_a_wrong_url_is_a_wrong_argument(processes, url):
+    client = await processes.run("chat", url)
+    assert client.code == 2
+    assert client.stderr.text.startswith(f"ringcast: {url}: ")
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n", b""], ids=["200", "wrong accept", "not http", "end"])
+async def test_an_answer_that_is_no_handshake(processes, answer):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        client = await processes.run("chat", f"ws://127.0.0.1:{port}/", stdin="hello\n")
+    assert client.code == 1
+    assert client.stderr.text.startswith("ringcast: ")
+
+
+async def test_a_self_signed_server_is_refused(processes, tmp_path):
+    authority = Authority(tmp_path)
+    async with tls_echo(authority.self_signed("localhost")) as port:
+        client = await processes.run("chat", f"wss://localhost:{port}/", stdin="secret\n")
+    assert client.code == 1
+    assert "certificate" in client.stderr.text
+
+
+async def test_input_that_ends_at_once_leaves_a_good_connection(processes):
+    service = start_service(processes)
+    client = await processes.run("chat", service.url(), stdin="")
+    assert client.code == 0
+    assert client.stdout.text + client.stderr.text == ""
+    async with await Connection.open(service.hub):
+        assert await service.metric("ringcast_clients_total") == 1
