@@ -1,5 +1,6 @@
 # The load tests' programs: PERF_NAME from perf/NAME.c, in the build folder's perf/. They measure
-# ringcast from outside and link nothing of it; only include/base's constants are theirs too.
+# ringcast from outside and link nothing of it, but for offload; include/base's constants are
+# theirs too.
 function(ringcast_perf_program name)
     list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/perf/)
     add_executable(perf_${name} ${ARGN})
@@ -12,4 +13,6 @@ ringcast_perf_program(hub_load hub_load.c broadcast.c churn.c client.c message.c
 ringcast_perf_program(origin origin.c)
 ringcast_perf_program(floor floor.c)
 target_link_libraries(perf_floor PRIVATE dependency::uring)
+ringcast_perf_program(offload offload.c)
+target_link_libraries(perf_offload PRIVATE loop digest)
 ringcast_perf_program(measure measure.c usage.c)

@@ -42,10 +42,9 @@ static void raise_descriptors(void) {
 /* ---- the reader ------------------------------------------------------------------------------- */
 
 static int connect_one(const struct sockaddr_in *address) {
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (descriptor < 0)
-        fail("socket");
-    connect(descriptor, (const struct sockaddr *)address, sizeof *address);
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    if (descriptor < 0 || connect(descriptor, (const struct sockaddr *)address, sizeof *address) != 0)
+        fail("connect");
     return descriptor;
 }
 
@@ -125,7 +124,7 @@ static int listen_on_loopback(struct sockaddr_in *address) {
     *address = (struct sockaddr_in){.sin_family = AF_INET,
                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (bind(listener, (const struct sockaddr *)address, sizeof *address) != 0 ||
+    if (listener < 0 || bind(listener, (const struct sockaddr *)address, sizeof *address) != 0 ||
         listen(listener, 4096) != 0)
         fail("listen");
     getsockname(listener, (struct sockaddr *)address, &size);

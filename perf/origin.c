@@ -292,7 +292,8 @@ static bool start_listening(struct origin *origin, uint16_t port) {
     origin->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     origin->epoll = epoll_create1(EPOLL_CLOEXEC);
     setsockopt(origin->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(origin->listener, (const struct sockaddr *)&address, sizeof address) != 0 ||
+    if (origin->listener < 0 ||
+        bind(origin->listener, (const struct sockaddr *)&address, sizeof address) != 0 ||
         listen(origin->listener, SOMAXCONN) != 0 ||
         getsockname(origin->listener, (struct sockaddr *)&address, &size) != 0 ||
         epoll_ctl(origin->epoll, EPOLL_CTL_ADD, origin->listener, &event) != 0)

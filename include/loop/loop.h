@@ -68,6 +68,7 @@ struct loop {
     struct list_node turn_end;
     struct list_node descriptor_waiters; /* tasks to post when a descriptor has been closed */
     struct timers timers;
+    uint64_t expired;          /* timers until here have fired */
     _Atomic(struct letter *) mailbox; /* newest first */
     uint64_t slow_threshold;   /* nanoseconds; a callback that takes longer is reported */
     bool stopping;
@@ -114,7 +115,10 @@ void loop_close_descriptor(struct loop *loop, int descriptor);
  */
 void loop_send(struct loop *loop, struct letter *letter);
 
-/* Starts a timer, or moves it if it is started. `deadline` is by loop->now. */
+/*
+ * Starts a timer, or moves it if it is started. `deadline` is by loop->now. One that has passed
+ * already fires soon, but never in the round of timers that is being fired.
+ */
 void loop_start_timer(struct loop *loop, struct timer *timer, uint64_t deadline);
 
 void loop_stop_timer(struct loop *loop, struct timer *timer);

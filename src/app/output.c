@@ -17,9 +17,7 @@ bool output_write(struct bytes text) {
         ssize_t written = write(STDOUT_FILENO, text.data, text.size);
         if (written >= 0)
             text = bytes_after(text, (size_t)written);
-        else if (errno == EAGAIN && !wait_until_writable())
-            return false;
-        else if (errno != EAGAIN && errno != EINTR)
+        else if (errno != EINTR && (errno != EAGAIN || !wait_until_writable()))
             return false;
     }
     return true;

@@ -163,7 +163,7 @@ static unsigned connections_per_worker(const struct config *config, unsigned wor
     size_t connections = config->hub.limits.connections;
     size_t possible = limits_descriptors();
     if (connections == CONFIG_AUTO)
-        connections = possible > 2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
+        connections = possible > (size_t)2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
     return (unsigned)((connections + workers - 1) / workers);
 }
 

@@ -6,11 +6,14 @@
  * possible: one label at a time, and no label that is plain ASCII. A label that only its stricter
  * rules refuse is asked about once more, in ways that leave those rules out (see relaxed_lookup).
  *
- * What still differs from the standard: international labels have at most 63 characters of ASCII; a
- * label that needs relaxing must not be written from right to left nor hold one of the characters
- * of is_unrelaxable(); the Bidi rule is checked in each label by itself; and the tables are those
- * of the library's Unicode version.
+ * What still differs from the standard:
+ * - an international label has at most 63 characters of ASCII
+ * - a label that needs relaxing must not be written from right to left, hold a character of
+ *   is_unrelaxable(), or have xn-- at its beginning once its international characters are left out
+ * - the Bidi rule is checked in each label by itself
+ * - the tables are those of the library's Unicode version
  */
+#include <ctype.h>
 #include <idn2.h>
 #include <string.h>
 
@@ -43,6 +46,7 @@ static bool is_too_strict(int result) {
     }
 }
 
+/* The caller ends `out`, which is NULL after an error. */
 static int lookup(const char *label, int flags, char **out) {
     uint8_t *result = NULL;
     int code = idn2_lookup_u8((const uint8_t *)label, &result, flags);
@@ -50,8 +54,7 @@ static int lookup(const char *label, int flags, char **out) {
     return code;
 }
 
-/* ---- labels that libidn2 refuses too readily ---------------------------------------------------
- */
+/* ---- labels that libidn2 refuses too readily ------------------------------------------------ */
 
 static bool is_right_to_left(uint32_t character) {
     return (character >= 0x590 && character <= 0x8ff) || character == 0x200f ||
@@ -120,23 +123,26 @@ static int relaxed_lookup(char *label, char **out) {
     return result;
 }
 
-/* A label in Punycode is good if what it stands for is, and would be written like this. */
-static int relaxed_punycode_lookup(const char *label, char **out) {
-    char *decoded = NULL;
+/*
+ * A label in Punycode is good if what it stands for is, and would be written like this. Punctuation
+ * changes nothing about that, but libidn2 does not decode it. `label` is spoilt.
+ */
+static int relaxed_punycode_check(char *label) {
+    char *decoded = NULL, *encoded = NULL;
+    for (char *byte = label; *byte != '\0'; byte++)
+        if (ispunct((unsigned char)*byte) && *byte != '-')
+            *byte = '_';
     int result = idn2_to_unicode_8z8z(label, &decoded, 0);
     if (result == IDN2_OK)
-        result = relaxed_lookup(decoded, out);
-    if (result == IDN2_OK && strcasecmp(*out, label) != 0) {
-        idn2_free(*out);
-        *out = NULL;
+        result = relaxed_lookup(decoded, &encoded);
+    if (result == IDN2_OK && strcasecmp(encoded, label) != 0)
         result = IDN2_ALABEL_ROUNDTRIP_FAILED;
-    }
+    idn2_free(encoded);
     idn2_free(decoded);
     return result;
 }
 
-/* ---- labels ------------------------------------------------------------------------------------
- */
+/* ---- labels --------------------------------------------------------------------------------- */
 
 static bool is_ascii(struct bytes text) {
     for (size_t i = 0; i < text.size; i++)
@@ -159,20 +165,26 @@ static enum error append_in_lower_case(struct bytes label, struct buffer *out) {
     return error;
 }
 
-static enum error append_international(struct bytes label, struct buffer *out) {
-    char *text = memory_copy_text((const char *)label.data, label.size);
-    if (text == NULL)
-        return ERROR_NO_MEMORY;
+/* `text` is a copy of the label that may be spoilt. */
+static enum error append_punycode(struct bytes label, char *text, struct buffer *out) {
+    char *ascii = NULL;
+    int result = lookup(text, IDN2_NONTRANSITIONAL, &ascii);
+    idn2_free(ascii);
+    if (result != IDN2_OK && result != IDN2_MALLOC)
+        result = relaxed_punycode_check(text);
+    enum error error = error_from_idn2(result);
+    return error == ERROR_NONE ? append_in_lower_case(label, out) : error;
+}
+
+static enum error append_international(char *text, struct buffer *out) {
     char *ascii = NULL;
     int result = lookup(text, IDN2_NONTRANSITIONAL, &ascii);
     if (is_too_strict(result))
-        result =
-            is_ascii(label) ? relaxed_punycode_lookup(text, &ascii) : relaxed_lookup(text, &ascii);
+        result = relaxed_lookup(text, &ascii);
     enum error error = error_from_idn2(result);
     if (error == ERROR_NONE)
         error = buffer_append_text(out, ascii);
     idn2_free(ascii);
-    memory_free(text);
     return error;
 }
 
@@ -183,7 +195,13 @@ static enum error append_label(struct bytes label, struct buffer *out) {
     if (memchr(label.data, '\0', label.size) != NULL ||
         memchr(label.data, hidden_hyphen, label.size) != NULL)
         return ERROR_URL_HOST;
-    return append_international(label, out);
+    char *text = memory_copy_text((const char *)label.data, label.size);
+    if (text == NULL)
+        return ERROR_NO_MEMORY;
+    enum error error =
+        is_ascii(label) ? append_punycode(label, text, out) : append_international(text, out);
+    memory_free(text);
+    return error;
 }
 
 /* UTS 46 section 2.3: the full stops that map to '.'. Returns the bytes of one, or 0. */

@@ -85,8 +85,8 @@ static void deliver_mail(struct loop *loop) {
 
 static void expire_timers(struct loop *loop) {
     struct timer *timer;
-    uint64_t now = loop->now; /* fixed, so that a timer started by a callback waits for its turn */
-    while ((timer = timers_take_expired(&loop->timers, now)) != NULL) {
+    loop->expired = loop->now; /* fixed: a timer started by a callback waits for the next turn */
+    while ((timer = timers_take_expired(&loop->timers, loop->expired)) != NULL) {
         const struct timer_handler *handler = timer->handler;
         handler->expired(timer);
         callback_returned(loop, handler->name);
@@ -201,7 +201,7 @@ void loop_send(struct loop *loop, struct letter *letter) {
 
 void loop_start_timer(struct loop *loop, struct timer *timer, uint64_t deadline) {
     timers_stop(&loop->timers, timer);
-    timers_start(&loop->timers, timer, deadline);
+    timers_start(&loop->timers, timer, deadline > loop->expired ? deadline : loop->expired + 1);
 }
 
 void loop_stop_timer(struct loop *loop, struct timer *timer) {

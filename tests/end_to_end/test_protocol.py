@@ -15,9 +15,12 @@ MAX_MESSAGE = 65536
 
 @pytest.fixture(scope="module")
 def service(shared_processes):
-    """One service for the whole file: nothing that a test does may harm the next."""
+    """
+    One service for the whole file: nothing that a test does may harm the next. It would wait long
+    for a peer's answer, so whatever ends quickly did not need one.
+    """
     return start_service(shared_processes, {
-        "workers": 2, "hub": {"max_message": MAX_MESSAGE, "handshake_timeout": "10s",
+        "workers": 2, "hub": {"max_message": MAX_MESSAGE, "close_timeout": "60s",
                               "channels": {"*": {"publish": "anyone"}}}})
 
 

@@ -71,9 +71,12 @@ static bool memory_is_short(void) {
     return refuse_call(SYS_io_uring_setup, ENOMEM);
 }
 
+/* The limit is on the numbers of descriptors, of which the lowest free one is taken. */
 static bool allow_descriptors(unsigned more) {
-    const struct rlimit limit = {.rlim_cur = limits_open_descriptors() + more,
-                                 .rlim_max = limits_open_descriptors() + more};
+    int lowest = dup(STDOUT_FILENO);
+    close(lowest);
+    const struct rlimit limit = {.rlim_cur = (rlim_t)lowest + more,
+                                 .rlim_max = (rlim_t)lowest + more};
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
