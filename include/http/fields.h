@@ -40,6 +40,22 @@ bool http_fields_has_token(struct http_fields fields, const char *name, const ch
  */
 bool http_list_next(struct bytes *list, struct bytes *element);
 
+/* The comma lists of all fields of one name, read as one list (RFC 9110 §5.3). */
+struct http_fields_list {
+    struct http_fields fields; /* those not looked at yet */
+    struct bytes name;
+    struct bytes rest; /* of the current field's value */
+};
+
+/* At the beginning of the list. `name` is borrowed as long as the list is read. */
+struct http_fields_list http_fields_list_begin(struct http_fields fields, const char *name);
+
+/* Takes the next element off it, as http_list_next() does. False at the end. */
+bool http_fields_list_next(struct http_fields_list *list, struct bytes *element);
+
+/* Whether `text` is a token (RFC 9110 §5.6.2); an empty text is none. */
+bool http_is_token(struct bytes text);
+
 /*
  * Takes the next parameter off a list of `; name=value` (RFC 9110 §5.6.6). A quoted value keeps its
  * quotes; a parameter without `=` has an empty value. What is no parameter is skipped. False at

@@ -18,8 +18,7 @@ enum frame_opcode {
     FRAME_PONG = 0xA,
 };
 
-/* The reserved bits as they stand in a frame's first byte. RFC 7692 makes RSV1 mean "compressed".
- */
+/* The reserved bits as they stand in a frame's first byte. RSV1 means "compressed" (RFC 7692). */
 enum { FRAME_RSV1 = 0x40, FRAME_RSV2 = 0x20, FRAME_RSV3 = 0x10 };
 
 enum {

@@ -319,7 +319,7 @@ static void check_handshake(struct chat *chat) {
     const struct ws_offer offer = {.key = chat->key};
     struct bytes subprotocol;
     const char *reason;
-    if (ws_response_check((unsigned)chat->response.status, (struct ws_fields){(const struct ws_field *)(const void *)chat->response.fields.items, chat->response.fields.count}, &offer,
+    if (ws_response_check((unsigned)chat->response.status, chat->response.fields, &offer,
                           &subprotocol, &reason) == ERROR_NONE) {
         opened_for_chat(chat);
         return;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "config_table.h"
+#include "http/url.h"
 
 enum { WORDS_MAX = 128, CHANNEL_NAME_MAX = 255, PORT_MAX = 65535 };
 
@@ -253,18 +254,23 @@ static enum error read_file(struct config_reader *reader, const struct config_ke
     return error;
 }
 
-static bool starts_with(struct bytes text, const char *start) {
-    struct bytes wanted = bytes_of(start);
-    return text.size >= wanted.size &&
-           bytes_equal_ignoring_case(bytes_make(text.data, wanted.size), wanted);
+/* What a URL must be is decided here alone: what the fetcher parses, and nothing secret in it. */
+static enum error url_is_acceptable(struct bytes text) {
+    struct url url;
+    enum error error = url_parse(&url, text, NULL);
+    if (error == ERROR_NONE && url_has_credentials(&url))
+        error = ERROR_URL_CREDENTIALS;
+    url_fini(&url);
+    return error;
 }
 
-/* What a URL must be is decided here alone. */
-static enum error url_is_acceptable(struct bytes text) {
-    if (text.size == 0)
-        return ERROR_URL_INVALID;
-    return starts_with(text, "http://") || starts_with(text, "https://") ? ERROR_NONE
-                                                                         : ERROR_URL_SCHEME;
+/* Before an '@' a password may stand, in a broken URL too: such a text is not shown. */
+static enum error refuse_url(struct config_reader *reader, const struct json_value *value,
+                             enum error reason) {
+    if (value->text.size > 0 && memchr(value->text.data, '@', value->text.size) != NULL)
+        return config_report(reader, value->line, "expected an http or https URL (%s)",
+                             error_text(reason));
+    return config_refuse(reader, value, "an http or https URL (%s)", error_text(reason));
 }
 
 static enum error read_url(struct config_reader *reader, const struct config_key *key,
@@ -276,7 +282,7 @@ static enum error read_url(struct config_reader *reader, const struct config_key
     if (error == ERROR_NO_MEMORY)
         return error;
     if (error != ERROR_NONE)
-        return config_refuse(reader, value, "an http or https URL (%s)", error_text(error));
+        return refuse_url(reader, value, error);
     return set_text(field, value->text);
 }
 

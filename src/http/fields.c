@@ -21,15 +21,11 @@ size_t http_fields_count(struct http_fields fields, const char *name) {
 }
 
 bool http_fields_has_token(struct http_fields fields, const char *name, const char *token) {
-    struct bytes wanted_name = bytes_of(name), wanted = bytes_of(token), element;
-    for (size_t i = 0; i < fields.count; i++) {
-        struct bytes list = fields.items[i].value;
-        if (!bytes_equal_ignoring_case(fields.items[i].name, wanted_name))
-            continue;
-        while (http_list_next(&list, &element))
-            if (bytes_equal_ignoring_case(element, wanted))
-                return true;
-    }
+    struct http_fields_list list = http_fields_list_begin(fields, name);
+    struct bytes wanted = bytes_of(token), element;
+    while (http_fields_list_next(&list, &element))
+        if (bytes_equal_ignoring_case(element, wanted))
+            return true;
     return false;
 }
 
@@ -64,7 +60,32 @@ bool http_list_next(struct bytes *list, struct bytes *element) {
     return false;
 }
 
-static bool is_token(struct bytes text) {
+struct http_fields_list http_fields_list_begin(struct http_fields fields, const char *name) {
+    return (struct http_fields_list){.fields = fields, .name = bytes_of(name)};
+}
+
+/* Goes on to the next field of the name. False if there is none. */
+static bool next_field(struct http_fields_list *list) {
+    while (list->fields.count > 0) {
+        const struct http_field *field = list->fields.items++;
+        list->fields.count--;
+        if (bytes_equal_ignoring_case(field->name, list->name)) {
+            list->rest = field->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool http_fields_list_next(struct http_fields_list *list, struct bytes *element) {
+    do {
+        if (http_list_next(&list->rest, element))
+            return true;
+    } while (next_field(list));
+    return false;
+}
+
+bool http_is_token(struct bytes text) {
     return text.size > 0 && characters_are(text, CHARACTER_TOKEN);
 }
 
@@ -73,7 +94,7 @@ bool http_parameter_next(struct bytes *parameters, struct bytes *name, struct by
         *value = take_part(parameters, ';');
         *name = take_part(value, '=');
         *value = bytes_trimmed(*value);
-        if (is_token(*name))
+        if (http_is_token(*name))
             return true;
     }
     return false;
@@ -87,7 +108,7 @@ bool http_media_type_parse(struct bytes text, struct http_media_type *media_type
     media_type->parameters = bytes_after(text, find_separator(text, ';'));
     media_type->type = take_part(&essence, '/');
     media_type->subtype = essence;
-    return is_token(media_type->type) && is_token(media_type->subtype);
+    return http_is_token(media_type->type) && http_is_token(media_type->subtype);
 }
 
 /* Copies a token, or the inside of a quoted string. False if the quotes are not closed. */

@@ -124,6 +124,7 @@ uint64_t subscription_skip(struct subscription *subscription) {
     uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
     uint64_t before = offset_of(&subscription->cursor);
     assert(!cursor_is_inside_message(&subscription->cursor));
+    assert(cursor_position(&subscription->cursor) <= tail); /* never back */
     cursor_remove(&subscription->cursor);
     cursor_place_at(&channel->view, &subscription->cursor, tail);
     view_collect(&channel->view);

@@ -98,7 +98,8 @@ void subscription_set_busy(struct subscription *subscription, bool busy);
 /* Is its cursor before the oldest retained message? */
 bool subscription_is_behind(const struct subscription *subscription);
 
-/* Jumps to the oldest retained message; returns how many were missed. Only between two messages. */
+/* Jumps to the oldest retained message; returns how many were missed. Only when it is behind, and between
+ * two messages. */
 uint64_t subscription_skip(struct subscription *subscription);
 
 /*

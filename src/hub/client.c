@@ -259,9 +259,10 @@ static void sent(struct transport *transport, size_t size, enum error error) {
         log_sent(client, size);
     else
         client->output->sent += size;
-    if (client->state == CLIENT_OPEN && subscription_is_behind(&client->subscription))
-        client->fallen_behind = true;
-    if (client->fallen_behind)
+    /* what the kernel took in the meantime may have carried it back into the retention */
+    bool look = client->fallen_behind || client->state == CLIENT_OPEN;
+    client->fallen_behind = false;
+    if (look && subscription_is_behind(&client->subscription))
         apply_slow_policy(client);
     else
         serve(client);
@@ -586,9 +587,7 @@ void client_handle_upgrade(struct http_connection *connection,
     struct hub_worker *worker = worker_of(client);
     struct ws_handshake handshake;
     struct bytes name;
-    const struct ws_request ws = {request->method, 1, (uint8_t)request->minor_version,
-        {(const struct ws_field *)(const void *)request->fields.items, request->fields.count}};
-    ws_handshake_judge(&ws, &handshake);
+    ws_handshake_judge(request, &handshake);
     if (handshake.status != HTTP_STATUS_SWITCHING_PROTOCOLS) {
         counter_add(&worker->statistics.handshakes_refused, 1);
         refuse_handshake(client, &handshake);

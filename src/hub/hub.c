@@ -45,7 +45,7 @@ static void requested(struct http_connection *connection, const struct http_requ
     if (worker->quiet)
         http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                "the server is shutting down");
-    else if (ws_is_upgrade((struct ws_fields){(const struct ws_field *)(const void *)request->fields.items, request->fields.count}))
+    else if (ws_is_upgrade(request->fields))
         client_handle_upgrade(connection, request);
     else if (is_channel_path(request->target))
         http_connection_refuse(connection, HTTP_STATUS_UPGRADE_REQUIRED,

@@ -70,7 +70,8 @@ static void connect_completed(struct operation *operation, const struct completi
         report(dialer, attempt->descriptor, ERROR_NONE, &attempt->address);
     } else {
         loop_close_descriptor(dialer->loop, attempt->descriptor);
-        if (completion->error != ERROR_NONE && completion->error != ERROR_CANCELLED)
+        /* cancelled, it says so, whatever the attempts say that were under way */
+        if (completion->error != ERROR_NONE && dialer->error != ERROR_CANCELLED)
             dialer->error = completion->error;
         if (dialer->done != NULL)
             start_next(dialer);

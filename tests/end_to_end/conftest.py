@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import resource
 import sys
 
 import pytest
@@ -12,6 +13,10 @@ sys.dont_write_bytecode = True
 from support.process import PATIENCE, Processes  # noqa: E402
 
 TEST_PATIENCE = 6 * PATIENCE
+
+# a thousand clients need more than the thousand descriptors that are usual
+HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (HARD_LIMIT, HARD_LIMIT))
 
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[name]  # every peer of these tests is on this machine

@@ -50,6 +50,7 @@ class Output:
 
     def __init__(self, stream):
         self.stream = stream
+        self.descriptor = stream.fileno()
         self.data = b""
         self.ended = False
         self.changed = threading.Condition()
@@ -57,7 +58,7 @@ class Output:
         self.thread.start()
 
     def read(self):
-        while piece := os.read(self.stream.fileno(), 65536):
+        while piece := os.read(self.descriptor, 65536):
             with self.changed:
                 self.data += piece
                 self.changed.notify_all()
@@ -90,17 +91,20 @@ class Output:
 
 
 class Process:
-    """A running program. Threads read its output; every wait has an end."""
+    """
+    A running program. Threads read its output, unless `stdout` is a file that takes it; every wait
+    has an end.
+    """
 
-    def __init__(self, arguments, folder, environment=None, with_input=False):
+    def __init__(self, arguments, folder, environment=None, with_input=False, stdout=None):
         self.arguments = [str(argument) for argument in arguments]
         self.is_ringcast = self.arguments[0] == RINGCAST
         self.was_killed = False
         self.popen = subprocess.Popen(
             self.arguments, cwd=folder, env={**ENVIRONMENT, **(environment or {})},
             stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
-        self.stdout = Output(self.popen.stdout)
+            stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+        self.stdout = Output(self.popen.stdout or open(os.devnull, "rb"))
         self.stderr = Output(self.popen.stderr)
 
     @property
@@ -187,7 +191,7 @@ class Process:
             complaint = "it did not stop on SIGTERM"
         if complaint is None and still_running and self.is_ringcast and self.code != 0:
             complaint = f"exit code {self.code} after SIGTERM"
-        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+        for stream in (self.popen.stdin, self.stdout.stream, self.stderr.stream):
             if stream is not None and not stream.closed:
                 close_quietly(stream)
         return self.complaint() or complaint
@@ -222,15 +226,15 @@ class Processes:
         self.started.append(process)
         return process
 
-    def start(self, *arguments, environment=None, with_input=False):
-        return self.add(Process(arguments, self.folder, environment, with_input))
+    def start(self, *arguments, **options):
+        return self.add(Process(arguments, self.folder, **options))
 
-    def ringcast(self, *arguments, environment=None, with_input=False):
-        return self.start(RINGCAST, *arguments, environment=environment, with_input=with_input)
+    def ringcast(self, *arguments, **options):
+        return self.start(RINGCAST, *arguments, **options)
 
-    def peer(self, name, *arguments, with_input=False):
+    def peer(self, name, *arguments, **options):
         """A program of peers/."""
-        return self.start(PYTHON, os.path.join(PEERS, name), *arguments, with_input=with_input)
+        return self.start(PYTHON, os.path.join(PEERS, name), *arguments, **options)
 
     async def run(self, *arguments, stdin=None, environment=None):
         """Runs ringcast to its end."""

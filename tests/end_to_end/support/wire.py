@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import itertools
 import struct
 from dataclasses import dataclass
 
@@ -73,20 +72,26 @@ class Frame:
         return struct.unpack("!H", self.payload[:2])[0] if self.payload else None
 
 
-def split_frames(data):
-    """All whole frames of a server's bytes: (opcode, payload) each, and what is left over."""
-    frames, at = [], 0
+def frame_bounds(data, at):
+    """Where the payload of the frame at `at` begins and ends; None if its header is not whole."""
+    size, begin = data[at + 1] & 0x7F, at + 2
+    if size == 126:
+        size, begin = int.from_bytes(data[at + 2:at + 4], "big"), at + 4
+    elif size == 127:
+        size, begin = int.from_bytes(data[at + 2:at + 10], "big"), at + 10
+    return (begin, begin + size) if begin <= len(data) else None
+
+
+def split_frames(data, at=0):
+    """All whole frames from `at` on: (opcode, payload) each, and where what is left over begins."""
+    frames = []
     while len(data) - at >= 2:
-        size, begin = data[at + 1] & 0x7F, at + 2
-        if size == 126:
-            size, begin = int.from_bytes(data[at + 2:at + 4], "big"), at + 4
-        elif size == 127:
-            size, begin = int.from_bytes(data[at + 2:at + 10], "big"), at + 10
-        if begin + size > len(data):
+        bounds = frame_bounds(data, at)
+        if bounds is None or bounds[1] > len(data):
             break
-        frames.append((data[at] & 0x0F, data[begin:begin + size]))
-        at = begin + size
-    return frames, data[at:]
+        frames.append((data[at] & 0x0F, bytes(data[bounds[0]:bounds[1]])))
+        at = bounds[1]
+    return frames, at
 
 
 class Connection:
@@ -158,6 +163,7 @@ class Connection:
         assert closing.opcode == CLOSE, closing
         self.send(frame(CLOSE, closing.payload[:2]))
         assert await self.end() == b""
+        self.writer.close()
         return closing.code
 
 
@@ -171,28 +177,21 @@ async def join(address, path="/", behind=b"", **changes):
     return connection
 
 
-async def http_get(address, path, method="GET"):
-    async with await Connection.open(address) as connection:
-        connection.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                        "Connection: close\r\n\r\n".encode())
-        return await connection.response(method)
-
-
 class Listener(asyncio.Protocol):
     """
-    One of many WebSocket clients: keeps every byte that comes behind the handshake, answers a close
-    frame, and does nothing else, so that a thousand of them cost little.
+    One of many WebSocket clients: keeps every byte that comes behind the handshake, answers pings
+    and the close frame, and does nothing else, so that a thousand of them cost little.
     """
 
-    def __init__(self, path="/", answers_close=True):
+    def __init__(self, path="/"):
         self.path = path
-        self.answers_close = answers_close
         self.data = bytearray()
+        self.seen = 0  # up to where frames were looked at
+        self.size_wanted = 0
         self.joined = asyncio.get_running_loop().create_future()
+        self.enough = None
+        self.close_code = None
         self.ended = asyncio.get_running_loop().create_future()
-        self.wanted = None  # (bytes, future)
-        self.closing_at = None  # where the close frame begins
-        self.parsed = 0
 
     def connection_made(self, transport):
         self.transport = transport
@@ -202,12 +201,10 @@ class Listener(asyncio.Protocol):
         self.data += data
         if not self.joined.done():
             self.finish_handshake()
-        if self.wanted is not None and len(self.data) >= self.wanted[0]:
-            wanted, self.wanted = self.wanted[1], None
-            if not wanted.done():
-                wanted.set_result(None)
-        if self.answers_close:
-            self.look_for_close()
+        self.look_for_control_frames()
+        if self.enough is not None and len(self.data) >= self.size_wanted:
+            self.enough.set_result(None)
+            self.enough = None
 
     def finish_handshake(self):
         head, end, rest = bytes(self.data).partition(b"\r\n\r\n")
@@ -219,63 +216,80 @@ class Listener(asyncio.Protocol):
         else:
             self.joined.set_exception(AssertionError(head.decode("latin-1")))
 
-    def look_for_close(self):
-        while self.closing_at is None and len(self.data) - self.parsed >= 2:
-            at, size, begin = self.parsed, self.data[self.parsed + 1] & 0x7F, self.parsed + 2
-            if size == 126:
-                size, begin = int.from_bytes(self.data[at + 2:at + 4], "big"), at + 4
-            elif size == 127:
-                size, begin = int.from_bytes(self.data[at + 2:at + 10], "big"), at + 10
-            if begin > len(self.data) or begin + size > len(self.data):
+    def look_for_control_frames(self):
+        data = self.data
+        while self.close_code is None and len(data) - self.seen >= 2:
+            bounds = frame_bounds(data, self.seen)
+            if bounds is None or bounds[1] > len(data):
                 return
-            if self.data[at] & 0x0F == CLOSE:
-                self.closing_at = at
-                self.transport.write(frame(CLOSE, bytes(self.data[begin:begin + 2])))
-            elif self.data[at] & 0x0F == PING:
-                self.transport.write(frame(PONG, bytes(self.data[begin:begin + size])))
-            self.parsed = begin + size
+            opcode = data[self.seen] & 0x0F
+            self.seen = bounds[1]
+            if opcode >= CLOSE:
+                self.answer(opcode, bytes(data[bounds[0]:bounds[1]]))
+
+    def answer(self, opcode, payload):
+        if opcode == PING:
+            self.transport.write(frame(PONG, payload))
+        elif opcode == CLOSE:
+            self.close_code = int.from_bytes(payload[:2], "big")
+            self.transport.write(frame(CLOSE, payload[:2]))
+            self.transport.close()
 
     def connection_lost(self, error):
         if not self.joined.done():
             self.joined.set_exception(error or ConnectionError("ended before the handshake"))
-            self.joined.exception()
-        if not self.ended.done():
-            self.ended.set_result(error)
+        for future in (self.ended, self.enough):
+            if future is not None and not future.done():
+                future.set_result(error)
 
     async def bytes(self, size):
-        """Waits for that many bytes behind the handshake."""
+        """Waits for that many bytes behind the handshake and returns them."""
         if len(self.data) < size:
-            self.wanted = (size, asyncio.get_running_loop().create_future())
-            await asyncio.wait_for(self.wanted[1], PATIENCE)
-        return bytes(self.data)
+            self.size_wanted = size
+            self.enough = asyncio.get_running_loop().create_future()
+            await asyncio.wait_for(self.enough, PATIENCE)
+        return bytes(self.data[:size])
 
     @property
     def messages(self):
         """Payloads of the data messages so far."""
-        return [payload for opcode, payload in split_frames(bytes(self.data))[0]
+        return [payload for opcode, payload in split_frames(self.data)[0]
                 if opcode in (TEXT, BINARY)]
-
-    @property
-    def close_code(self):
-        codes = [int.from_bytes(payload[:2], "big")
-                 for opcode, payload in split_frames(bytes(self.data))[0] if opcode == CLOSE]
-        return codes[0] if codes else None
 
     def send(self, *pieces):
         self.transport.write(b"".join(pieces))
 
+    async def end(self):
+        await asyncio.wait_for(self.ended, PATIENCE)
 
-async def listen(address, path="/", **options):
+
+async def listen(address, path="/"):
     loop = asyncio.get_running_loop()
-    _, listener = await loop.create_connection(lambda: Listener(path, **options), *address)
+    _, listener = await loop.create_connection(lambda: Listener(path), *address)
     await asyncio.wait_for(listener.joined, PATIENCE)
     return listener
 
 
 async def listen_many(address, count, path="/", at_once=100):
-    """That many listeners, connected a hundred at a time."""
+    """That many listeners, a hundred handshakes at a time."""
     listeners = []
-    numbers = iter(range(count))
-    while batch := list(itertools.islice(numbers, at_once)):
-        listeners += await asyncio.gather(*(listen(address, path) for _ in batch))
+    while len(listeners) < count:
+        batch = min(at_once, count - len(listeners))
+        listeners += await asyncio.gather(*(listen(address, path) for _ in range(batch)))
     return listeners
+
+
+async def leave(listeners):
+    """All say goodbye, and all are answered."""
+    for listener in listeners:
+        listener.send(close_frame(1000))
+    for listener in listeners:
+        await listener.end()
+        assert listener.close_code == 1000
+
+
+async def http_get(address, path, method="GET"):
+    async with await Connection.open(address) as connection:
+        connection.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+                        "Connection: close\r\n\r\n".encode())
+        return await connection.response(method)

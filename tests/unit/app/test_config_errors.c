@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "config_nearest.h"
 #include "config_table.h"
+#include "http/url.h"
 
 static enum error load(struct config *config, struct config_errors *errors, struct bytes text) {
     return config_load_text(config, "config.json", text, NULL, errors);
@@ -338,6 +339,66 @@ static void test_what_is_no_url_says_why(void **state) {
                 "\"20s\"\n");
 }
 
+/* The first URL of a config that has only this one. */
+static void check_url_refused(const char *url, const char *found, const char *reason) {
+    struct buffer text = {0};
+    char line[512];
+    assert_int_equal(buffer_format(&text, "{\"fetch\": {\"urls\": [\"%s\"]}}", url), ERROR_NONE);
+    snprintf(line, sizeof line,
+             "config.json:1: fetch.urls[0]: %sexpected an http or https URL (%s)\n", found, reason);
+    check_lines(buffer_bytes(&text), line);
+    buffer_fini(&text);
+}
+
+static void test_every_part_of_a_url_is_judged(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "URL scheme is neither http nor https"},
+        {"example.org", "URL scheme is neither http nor https"},
+        {"http://", "URL has an invalid host"},
+        {"http://a b/", "URL has an invalid host"},
+        {"http://1.2.3.256/", "URL has an invalid host"},
+        {"http://[::1/", "URL has an invalid host"},
+        {"https://a:65536/", "URL has an invalid port"},
+        {"https://a:http/", "URL has an invalid port"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char found[128];
+        snprintf(found, sizeof found, "found \"%s\", ", cases[i][0]);
+        check_url_refused(cases[i][0], found, cases[i][1]);
+    }
+}
+
+static void test_urls_are_taken_as_people_write_them(void **state) {
+    (void)state;
+    check_accepted("fetch.urls", "[\" HTTP:\\\\a\\\\b \", \"https://b\u00fccher.example:8443\"]");
+    check_accepted("fetch.urls", "[\"http://a/@b?c@d#e@f\", \"http://@a/\"]");
+}
+
+static void test_a_password_in_a_url_is_refused_and_not_shown(void **state) {
+    (void)state;
+    static const char *const credentials = "URL carries a user name or password";
+    check_url_refused("http://user:secret@a/", "", credentials);
+    check_url_refused("http://user@a/", "", credentials);
+    check_url_refused("http://:secret@a/", "", credentials);
+    check_url_refused("http://user:secret@a:99999/", "", "URL has an invalid port");
+    check_url_refused("http://user:secret@/", "", "URL has an invalid host");
+    check_url_refused("ftp://user:secret@a/", "", "URL scheme is neither http nor https");
+}
+
+static void test_a_url_longer_than_is_read(void **state) {
+    (void)state;
+    struct buffer url = {0};
+    assert_int_equal(buffer_append_text(&url, "http://a/"), ERROR_NONE);
+    while (url.size <= URL_INPUT_MAX)
+        assert_int_equal(buffer_append_byte(&url, 'x'), ERROR_NONE);
+    assert_int_equal(buffer_append_byte(&url, '\0'), ERROR_NONE);
+    check_url_refused((const char *)url.data,
+                      "found \"http://a/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"..., ",
+                      "invalid URL");
+    buffer_fini(&url);
+}
+
 static void test_a_repeated_key_names_both_lines(void **state) {
     (void)state;
     check_lines(bytes_of("{\"workers\": 1,\n\"log\": {},\n\"work\\u0065rs\": 0,\n\"workers\": 2}"),
@@ -459,6 +520,10 @@ int main(void) {
         cmocka_unit_test(test_nearest_counts_letters_cases_and_swaps),
         cmocka_unit_test(test_a_very_long_key_is_shown_in_part),
         cmocka_unit_test(test_what_is_no_url_says_why),
+        cmocka_unit_test(test_every_part_of_a_url_is_judged),
+        cmocka_unit_test(test_urls_are_taken_as_people_write_them),
+        cmocka_unit_test(test_a_password_in_a_url_is_refused_and_not_shown),
+        cmocka_unit_test(test_a_url_longer_than_is_read),
         cmocka_unit_test(test_a_repeated_key_names_both_lines),
         cmocka_unit_test(test_a_group_must_be_an_object),
         cmocka_unit_test(test_a_syntax_error_names_line_and_column),

@@ -40,10 +40,28 @@ static void durations(void **state) {
 static void texts_that_are_no_durations(void **state) {
     (void)state;
     static const char *const cases[] = {
-        "",    "1",     "00",    "s",    "1 s",  " 1s", "1s ",
-        "-1s", "+1s",   ".5s",   "1.s",  "1..5s", "1e3s", "1S",
-        "1M",  "1min",  "1,5s",  "0x1s", "18446744073709551616ns", "18446744073.8s",
-        "213504d", "1.5",
+        "",
+        "1",
+        "00",
+        "s",
+        "1 s",
+        " 1s",
+        "1s ",
+        "-1s",
+        "+1s",
+        ".5s",
+        "1.s",
+        "1..5s",
+        "1e3s",
+        "1S",
+        "1M",
+        "1min",
+        "1,5s",
+        "0x1s",
+        "18446744073709551616ns",
+        "18446744073.8s",
+        "213504d",
+        "1.5",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t duration;

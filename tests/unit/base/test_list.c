@@ -20,7 +20,7 @@ static int number_of(const struct list_node *node) {
 /* Reads the list forwards and backwards as decimal digits. */
 static long digits(const struct list_node *head) {
     long forwards = 0, backwards = 0, place = 1;
-    list_for_each(node, head) {
+    list_for_each (node, head) {
         forwards = forwards * 10 + number_of(node);
     }
     for (const struct list_node *node = head->previous; node != head; node = node->previous) {
@@ -92,7 +92,7 @@ static void safe_walk_may_remove_the_node_it_is_at(void **state) {
     (void)state;
     for (int i = 0; i < 5; i++)
         list_append(&head, &items[i].link);
-    list_for_each_safe(node, &head) {
+    list_for_each_safe (node, &head) {
         if (number_of(node) % 2 == 1)
             list_remove(node);
     }

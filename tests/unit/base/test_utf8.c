@@ -9,7 +9,8 @@
 
 #include "base/utf8.h"
 
-/* What a well-formed text is, told another way: by decoding and comparing with the shortest form. */
+/* What a well-formed text is, told another way: by decoding and comparing with the shortest form.
+ */
 static bool reference(const uint8_t *data, size_t size) {
     while (size > 0) {
         size_t length = data[0] < 0x80 ? 1 : data[0] >= 0xF0 ? 4 : data[0] >= 0xE0 ? 3 : 2;
@@ -67,8 +68,8 @@ static void the_same_however_it_is_split(void **state) {
 /* RFC 6455 section 8.1: a text is refused at the first byte that cannot be. */
 static void fails_at_the_first_bad_byte(void **state) {
     (void)state;
-    static const char *const bad[] = {"\xF4\x90", "\xED\xA0", "\xE0\x9F", "\xF0\x8F", "\xC1", "\xF5",
-                                      "\xC3\x28", "\xE2\x82\x28"};
+    static const char *const bad[] = {"\xF4\x90", "\xED\xA0", "\xE0\x9F", "\xF0\x8F",
+                                      "\xC1",     "\xF5",     "\xC3\x28", "\xE2\x82\x28"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct utf8_check check = {0};
         size_t size = strlen(bad[i]);
@@ -97,9 +98,17 @@ static void bad_parts_are_as_long_as_unicode_says(void **state) {
         const char *text;
         size_t size;
     } cases[] = {
-        {"\x80", 1},     {"\xFF", 1},         {"\xC3", 1},          {"\xC3(", 1},
-        {"\xE2\x82", 2}, {"\xE2\x82(", 2},    {"\xF0\x9F\x98", 3},  {"\xF0\x9F\x98(", 3},
-        {"\xE0\x80", 1}, {"\xED\xA0\x80", 1}, {"\xF4\x90\x80\x80", 1},
+        {"\x80", 1},
+        {"\xFF", 1},
+        {"\xC3", 1},
+        {"\xC3(", 1},
+        {"\xE2\x82", 2},
+        {"\xE2\x82(", 2},
+        {"\xF0\x9F\x98", 3},
+        {"\xF0\x9F\x98(", 3},
+        {"\xE0\x80", 1},
+        {"\xED\xA0\x80", 1},
+        {"\xF4\x90\x80\x80", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t value;

@@ -73,6 +73,42 @@ static void lists(void **state) {
     check_list("a,\"b\\", 2, (const char *[]){"a", "\"b\\"});
 }
 
+static void check_fields_list(struct http_fields fields, const char *name, size_t count,
+                              const char *const *elements) {
+    struct http_fields_list list = http_fields_list_begin(fields, name);
+    struct bytes element;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(http_fields_list_next(&list, &element));
+        assert_bytes(element, elements[i]);
+    }
+    assert_false(http_fields_list_next(&list, &element));
+    assert_false(http_fields_list_next(&list, &element));
+}
+
+static void lists_over_all_fields_of_a_name(void **state) {
+    (void)state;
+    struct http_field items[] = {field("L", "a , b"), field("M", "no"),  field("l", ""),
+                                 field("LL", "no"),   field("L", ",,"),  field("L", "\"c,"),
+                                 field("l", "d\",e"), field("M", "more")};
+    struct http_fields fields = {items, COUNT(items)};
+    /* A quoted string ends with its field at the latest. */
+    check_fields_list(fields, "L", 4, (const char *[]){"a", "b", "\"c,", "d\",e"});
+    check_fields_list(fields, "m", 2, (const char *[]){"no", "more"});
+    check_fields_list(fields, "N", 0, NULL);
+    check_fields_list((struct http_fields){0}, "L", 0, NULL);
+}
+
+static void tokens(void **state) {
+    (void)state;
+    static const char others[] = "\"(),/:;<=>?@[\\]{} \t";
+    for (unsigned value = 0; value < 256; value++) {
+        uint8_t text[] = {'a', (uint8_t)value, 'z'};
+        bool good = value > ' ' && value < 0x7F && strchr(others, (int)value) == NULL;
+        assert_int_equal(http_is_token(bytes_make(text, sizeof text)), good);
+    }
+    assert_false(http_is_token(bytes_of("")));
+}
+
 static void parameters(void **state) {
     (void)state;
     struct bytes rest = bytes_of("; a=1 ;b = \"x;y\";; c;=no;d e=no; f=\"=\" "), name, value;
@@ -155,6 +191,8 @@ int main(void) {
         cmocka_unit_test(find_and_count),
         cmocka_unit_test(tokens_in_every_line),
         cmocka_unit_test(lists),
+        cmocka_unit_test(lists_over_all_fields_of_a_name),
+        cmocka_unit_test(tokens),
         cmocka_unit_test(parameters),
         cmocka_unit_test(media_types),
         cmocka_unit_test(media_type_parameter),

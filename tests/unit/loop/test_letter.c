@@ -13,7 +13,8 @@ enum { SENDERS = 4, NOTES = 5000 };
 
 static unsigned next_number[SENDERS], delivered;
 
-/* Letters of one sender arrive in order, on the loop's thread, and may be freed by their delivery. */
+/* Letters of one sender arrive in order, on the loop's thread, and may be freed by their delivery.
+ */
 static void deliver(struct letter *letter) {
     struct note *note = container_of(letter, struct note, letter);
     assert_int_equal(note->number, next_number[note->sender]);
@@ -88,7 +89,8 @@ static void letters_of_several_threads_keep_their_order(void **state) {
         assert_int_equal(next_number[i], NOTES);
 }
 
-/* ---- two loops -------------------------------------------------------------------------------- */
+/* ---- two loops --------------------------------------------------------------------------------
+ */
 
 struct ball {
     struct letter letter;
@@ -109,25 +111,20 @@ static void hit(struct letter *letter) {
         loop_send(ball->ends[ball->at], letter);
 }
 
-static void *run_other(void *argument) {
-    loop_run(argument);
-    return NULL;
-}
-
+/* Its ring is returned, not freed: the other end may still be about to wake it. */
 static void *other_end(void *argument) {
+    static struct loop other;
     struct ball *ball = argument;
     struct ring *ring;
-    struct loop other;
     struct ring_refusal refusal;
     if (ring_open(&ring_default_options, &ring, &refusal) != ERROR_NONE)
         return NULL;
     loop_init(&other, ring);
     ball->ends[1] = &other;
     loop_send(&loop, &ball->letter);
-    run_other(&other);
+    loop_run(&other);
     loop_fini(&other);
-    ring_free(ring);
-    return argument;
+    return ring;
 }
 
 static void a_letter_goes_to_and_fro_between_two_loops(void **state) {
@@ -135,11 +132,12 @@ static void a_letter_goes_to_and_fro_between_two_loops(void **state) {
     static const struct letter_handler handler = {"ball", hit};
     struct ball ball = {.letter.handler = &handler, .ends = {&loop, NULL}};
     pthread_t thread;
-    void *result;
+    void *ring;
     assert_int_equal(pthread_create(&thread, NULL, other_end, &ball), 0);
     loop_run(&loop);
-    pthread_join(thread, &result);
-    assert_non_null(result);
+    pthread_join(thread, &ring);
+    assert_non_null(ring);
+    ring_free(ring);
     assert_true(ball.hits > HITS);
 }
 

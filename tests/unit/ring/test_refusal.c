@@ -1,4 +1,5 @@
-/* Why a ring cannot be opened: in a child process that the kernel refuses, as a container's would be. */
+/* Why a ring cannot be opened: in a child process that the kernel refuses, as a container's would
+ * be. */
 #include "ring_test.h"
 
 #include <errno.h>

@@ -61,14 +61,14 @@ static inline void turn(void) {
     loop_turn(&loop, ring_now(loop.ring) + 10 * MILLISECOND);
 }
 
-#define wait_for(condition)                                                                        \
-    do {                                                                                           \
-        uint64_t give_up_ = ring_now(loop.ring) + PATIENCE;                                        \
-        while (!(condition)) {                                                                     \
-            if (ring_now(loop.ring) > give_up_)                                                    \
-                fail_msg("waited in vain for %s", #condition);                                     \
-            turn();                                                                                \
-        }                                                                                          \
+#define wait_for(condition)                                    \
+    do {                                                       \
+        uint64_t give_up_ = ring_now(loop.ring) + PATIENCE;    \
+        while (!(condition)) {                                 \
+            if (ring_now(loop.ring) > give_up_)                \
+                fail_msg("waited in vain for %s", #condition); \
+            turn();                                            \
+        }                                                      \
     } while (0)
 
 /* Some turns, for what must not happen. */

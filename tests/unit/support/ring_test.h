@@ -63,14 +63,14 @@ static inline void turn(void) {
     ring_turn(ring, ring_now(ring) + 10 * MILLISECOND, call_handler, NULL);
 }
 
-#define wait_for(condition)                                                                        \
-    do {                                                                                           \
-        uint64_t give_up_ = ring_now(ring) + PATIENCE;                                             \
-        while (!(condition)) {                                                                     \
-            if (ring_now(ring) > give_up_)                                                         \
-                fail_msg("waited in vain for %s", #condition);                                     \
-            turn();                                                                                \
-        }                                                                                          \
+#define wait_for(condition)                                    \
+    do {                                                       \
+        uint64_t give_up_ = ring_now(ring) + PATIENCE;         \
+        while (!(condition)) {                                 \
+            if (ring_now(ring) > give_up_)                     \
+                fail_msg("waited in vain for %s", #condition); \
+            turn();                                            \
+        }                                                      \
     } while (0)
 
 #define ring_test(name) cmocka_unit_test_setup_teardown(name, open_ring, close_ring)
