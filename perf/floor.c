@@ -1,6 +1,6 @@
 /*
- * The floor under a delivery: a bare io_uring loop that sends the same bytes to many connections and
- * does nothing else. What it costs is the kernel's TCP; what a hub costs above it is the hub's.
+ * The floor under a delivery: a bare io_uring loop that sends the same bytes to many connections
+ * and does nothing else. What it costs is the kernel's TCP; what a hub costs above it is the hub's.
  *
  * One process reads (a child, epoll), one sends. A message is one send to each connection, all
  * submitted at once; the next begins when the child has everything. Prints one JSON line.
@@ -39,11 +39,13 @@ static void raise_descriptors(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- the reader ------------------------------------------------------------------------------- */
+/* ---- the reader -------------------------------------------------------------------------------
+ */
 
 static int connect_one(const struct sockaddr_in *address) {
     int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-    if (descriptor < 0 || connect(descriptor, (const struct sockaddr *)address, sizeof *address) != 0)
+    if (descriptor < 0 ||
+        connect(descriptor, (const struct sockaddr *)address, sizeof *address) != 0)
         fail("connect");
     return descriptor;
 }
@@ -73,7 +75,8 @@ static void read_all(const struct sockaddr_in *address, int readers, size_t size
     }
 }
 
-/* ---- the sender ------------------------------------------------------------------------------- */
+/* ---- the sender -------------------------------------------------------------------------------
+ */
 
 /* Sends one message to all; short sends go on where they ended. */
 static void send_to_all(struct io_uring *ring, const int *descriptors, size_t *sent, int readers,
@@ -102,8 +105,8 @@ static void send_to_all(struct io_uring *ring, const int *descriptors, size_t *s
             entry = io_uring_get_sqe(ring);
             if (entry == NULL)
                 fail("io_uring_get_sqe");
-            io_uring_prep_send(entry, descriptors[reader], data + sent[reader],
-                               size - sent[reader], MSG_NOSIGNAL);
+            io_uring_prep_send(entry, descriptors[reader], data + sent[reader], size - sent[reader],
+                               MSG_NOSIGNAL);
             io_uring_sqe_set_data64(entry, reader);
             outstanding++;
         }
@@ -121,8 +124,8 @@ static int listen_on_loopback(struct sockaddr_in *address) {
     const int on = 1;
     socklen_t size = sizeof *address;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    *address = (struct sockaddr_in){.sin_family = AF_INET,
-                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (listener < 0 || bind(listener, (const struct sockaddr *)address, sizeof *address) != 0 ||
         listen(listener, 4096) != 0)
@@ -136,9 +139,9 @@ static void measure(int listener, int told, int readers, size_t size, int messag
     size_t *sent = malloc((size_t)readers * sizeof *sent);
     char *data = calloc(1, size), byte;
     struct io_uring ring;
-    struct io_uring_params parameters = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
-        .cq_entries = ENTRIES * 4};
+    struct io_uring_params parameters = {.flags = IORING_SETUP_SINGLE_ISSUER |
+                                                  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+                                         .cq_entries = ENTRIES * 4};
     if (descriptors == NULL || sent == NULL || data == NULL ||
         io_uring_queue_init_params(ENTRIES, &ring, &parameters) < 0)
         fail("set-up");
@@ -151,8 +154,7 @@ static void measure(int listener, int told, int readers, size_t size, int messag
             fail("the reader is gone");
     }
     printf("{\"readers\": %d, \"size\": %zu, \"messages\": %d, \"cpu_us_per_delivery\": %.3f}\n",
-           readers, size, messages,
-           (cpu_microseconds() - before) / readers / messages);
+           readers, size, messages, (cpu_microseconds() - before) / readers / messages);
 }
 
 int main(int count, char **arguments) {
@@ -160,8 +162,9 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: floor READERS SIZE MESSAGES\n");
         return 2;
     }
-    int readers = atoi(arguments[1]), messages = atoi(arguments[3]), told[2]; // NOLINT(cert-err34-c)
-    size_t size = (size_t)atol(arguments[2]);                                 // NOLINT(cert-err34-c)
+    int readers = atoi(arguments[1]), messages = atoi(arguments[3]),
+        told[2];                              // NOLINT(cert-err34-c)
+    size_t size = (size_t)atol(arguments[2]); // NOLINT(cert-err34-c)
     struct sockaddr_in address;
     raise_descriptors();
     int listener = listen_on_loopback(&address);

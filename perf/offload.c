@@ -1,7 +1,8 @@
 /*
- * Where hash.inline_below comes from: what a loop's thread pays for hashing a body in place, and for
- * handing it to the thread pool instead (copying it, the hand-over, the wake-up, the completion).
- * Below the size at which the two are equal, handing over costs the loop more than it saves.
+ * Where hash.inline_below comes from: what a loop's thread pays for hashing a body in place, and
+ * for handing it to the thread pool instead (copying it, the hand-over, the wake-up, the
+ * completion). Below the size at which the two are equal, handing over costs the loop more than it
+ * saves.
  *
  *     offload        prints one line for each size: nanoseconds of the loop's processor time a body
  */

@@ -1,6 +1,6 @@
 /*
- * Units of time. Points in time and durations are nanoseconds in 64 bits; who asks for the time asks
- * its ring (ring_now()), so that a simulation can own it.
+ * Units of time. Points in time and durations are nanoseconds in 64 bits; who asks for the time
+ * asks its ring (ring_now()), so that a simulation can own it.
  */
 #ifndef RINGCAST_BASE_CLOCK_H
 #define RINGCAST_BASE_CLOCK_H
@@ -24,8 +24,8 @@ uint64_t clock_monotonic(void);
 uint64_t clock_wall(void);
 
 /*
- * Reads "250ms", "1.5s", "5m", "2h", "1d" or "0": a decimal number and its unit (ns, us, ms, s, m, h,
- * d), nothing around it. False when it is none of these or does not fit.
+ * Reads "250ms", "1.5s", "5m", "2h", "1d" or "0": a decimal number and its unit (ns, us, ms, s, m,
+ * h, d), nothing around it. False when it is none of these or does not fit.
  */
 bool duration_parse(struct bytes text, uint64_t *duration);
 

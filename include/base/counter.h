@@ -30,7 +30,8 @@ static inline void counter_subtract(struct counter *counter, uint64_t less) {
     counter_set(counter, counter_read(counter) - less);
 }
 
-/* A histogram of durations: bucket i counts what is at most histogram_bound(i), the last all else. */
+/* A histogram of durations: bucket i counts what is at most histogram_bound(i), the last all else.
+ */
 enum { HISTOGRAM_BUCKETS = 20 };
 
 struct histogram {

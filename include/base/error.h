@@ -8,63 +8,63 @@
 #ifndef RINGCAST_BASE_ERROR_H
 #define RINGCAST_BASE_ERROR_H
 
-#define ERROR_TABLE(ROW)                                                                           \
-    ROW(NONE, "no error")                                                                          \
-    /* the machine */                                                                              \
-    ROW(NO_MEMORY, "out of memory")                                                                \
-    ROW(TOO_MANY_DESCRIPTORS, "too many open descriptors")                                         \
-    ROW(NO_BUFFERS, "out of network buffers")                                                      \
-    ROW(PERMISSION_DENIED, "permission denied")                                                    \
-    ROW(UNSUPPORTED, "not supported")                                                              \
-    ROW(INVALID_ARGUMENT, "invalid argument")                                                      \
-    ROW(NOT_FOUND, "not found")                                                                    \
-    ROW(SYSTEM, "system error")                                                                    \
-    /* any asynchronous work */                                                                    \
-    ROW(CANCELLED, "cancelled")                                                                    \
-    ROW(TIMED_OUT, "timed out")                                                                    \
-    ROW(LIMIT_REACHED, "limit reached")                                                            \
-    /* the network */                                                                              \
-    ROW(END_OF_STREAM, "connection closed by peer")                                                \
-    ROW(CONNECTION_REFUSED, "connection refused")                                                  \
-    ROW(CONNECTION_RESET, "connection reset by peer")                                              \
-    ROW(HOST_UNREACHABLE, "host unreachable")                                                      \
-    ROW(NETWORK_UNREACHABLE, "network unreachable")                                                \
-    ROW(ADDRESS_IN_USE, "address already in use")                                                  \
-    ROW(ADDRESS_UNAVAILABLE, "address not available on this machine")                              \
-    ROW(ADDRESS_INVALID, "invalid address")                                                        \
-    /* names */                                                                                    \
-    ROW(NAME_NOT_FOUND, "name not found")                                                          \
-    ROW(NAME_SERVER_FAILED, "name lookup failed")                                                  \
-    /* URLs */                                                                                     \
-    ROW(URL_INVALID, "invalid URL")                                                                \
-    ROW(URL_SCHEME, "URL scheme is neither http nor https")                                        \
-    ROW(URL_HOST, "URL has an invalid host")                                                       \
-    ROW(URL_PORT, "URL has an invalid port")                                                       \
-    ROW(URL_CREDENTIALS, "URL carries a user name or password")                                    \
-    /* TLS */                                                                                      \
-    ROW(TLS_FAILED, "TLS error")                                                                   \
-    ROW(TLS_UNTRUSTED, "certificate is not signed by a trusted authority")                         \
-    ROW(TLS_SELF_SIGNED, "certificate is self-signed")                                             \
-    ROW(TLS_WRONG_NAME, "certificate is for another name")                                         \
-    ROW(TLS_EXPIRED, "certificate has expired")                                                    \
-    ROW(TLS_NOT_YET_VALID, "certificate is not valid yet")                                         \
-    ROW(TLS_PROTOCOL, "no common TLS version or cipher")                                           \
-    ROW(TLS_TRUNCATED, "TLS connection closed without close_notify")                               \
-    /* HTTP messages */                                                                            \
-    ROW(HTTP_MALFORMED, "malformed HTTP message")                                                  \
-    ROW(HTTP_FRAMING, "ambiguous HTTP message length")                                             \
-    ROW(HTTP_LINE_TOO_LONG, "HTTP start line too long")                                            \
-    ROW(HTTP_HEAD_TOO_LARGE, "HTTP header too large")                                              \
-    ROW(HTTP_TRUNCATED, "HTTP message cut short")                                                  \
-    ROW(HTTP_STATUS, "HTTP status is not a success")                                               \
-    ROW(BODY_TOO_LARGE, "body larger than the limit")                                              \
-    /* WebSocket: each has its close code in ws/close.h */                                         \
-    ROW(WS_PROTOCOL, "WebSocket protocol error")                                                   \
-    ROW(WS_NOT_UTF8, "text message is not UTF-8")                                                  \
-    ROW(WS_TOO_BIG, "message larger than the limit")                                               \
-    ROW(WS_UNSUPPORTED_DATA, "message of a kind that is not accepted")                             \
-    ROW(WS_HANDSHAKE, "WebSocket handshake refused")                                               \
-    /* configuration */                                                                            \
+#define ERROR_TABLE(ROW)                                                   \
+    ROW(NONE, "no error")                                                  \
+    /* the machine */                                                      \
+    ROW(NO_MEMORY, "out of memory")                                        \
+    ROW(TOO_MANY_DESCRIPTORS, "too many open descriptors")                 \
+    ROW(NO_BUFFERS, "out of network buffers")                              \
+    ROW(PERMISSION_DENIED, "permission denied")                            \
+    ROW(UNSUPPORTED, "not supported")                                      \
+    ROW(INVALID_ARGUMENT, "invalid argument")                              \
+    ROW(NOT_FOUND, "not found")                                            \
+    ROW(SYSTEM, "system error")                                            \
+    /* any asynchronous work */                                            \
+    ROW(CANCELLED, "cancelled")                                            \
+    ROW(TIMED_OUT, "timed out")                                            \
+    ROW(LIMIT_REACHED, "limit reached")                                    \
+    /* the network */                                                      \
+    ROW(END_OF_STREAM, "connection closed by peer")                        \
+    ROW(CONNECTION_REFUSED, "connection refused")                          \
+    ROW(CONNECTION_RESET, "connection reset by peer")                      \
+    ROW(HOST_UNREACHABLE, "host unreachable")                              \
+    ROW(NETWORK_UNREACHABLE, "network unreachable")                        \
+    ROW(ADDRESS_IN_USE, "address already in use")                          \
+    ROW(ADDRESS_UNAVAILABLE, "address not available on this machine")      \
+    ROW(ADDRESS_INVALID, "invalid address")                                \
+    /* names */                                                            \
+    ROW(NAME_NOT_FOUND, "name not found")                                  \
+    ROW(NAME_SERVER_FAILED, "name lookup failed")                          \
+    /* URLs */                                                             \
+    ROW(URL_INVALID, "invalid URL")                                        \
+    ROW(URL_SCHEME, "URL scheme is neither http nor https")                \
+    ROW(URL_HOST, "URL has an invalid host")                               \
+    ROW(URL_PORT, "URL has an invalid port")                               \
+    ROW(URL_CREDENTIALS, "URL carries a user name or password")            \
+    /* TLS */                                                              \
+    ROW(TLS_FAILED, "TLS error")                                           \
+    ROW(TLS_UNTRUSTED, "certificate is not signed by a trusted authority") \
+    ROW(TLS_SELF_SIGNED, "certificate is self-signed")                     \
+    ROW(TLS_WRONG_NAME, "certificate is for another name")                 \
+    ROW(TLS_EXPIRED, "certificate has expired")                            \
+    ROW(TLS_NOT_YET_VALID, "certificate is not valid yet")                 \
+    ROW(TLS_PROTOCOL, "no common TLS version or cipher")                   \
+    ROW(TLS_TRUNCATED, "TLS connection closed without close_notify")       \
+    /* HTTP messages */                                                    \
+    ROW(HTTP_MALFORMED, "malformed HTTP message")                          \
+    ROW(HTTP_FRAMING, "ambiguous HTTP message length")                     \
+    ROW(HTTP_LINE_TOO_LONG, "HTTP start line too long")                    \
+    ROW(HTTP_HEAD_TOO_LARGE, "HTTP header too large")                      \
+    ROW(HTTP_TRUNCATED, "HTTP message cut short")                          \
+    ROW(HTTP_STATUS, "HTTP status is not a success")                       \
+    ROW(BODY_TOO_LARGE, "body larger than the limit")                      \
+    /* WebSocket: each has its close code in ws/close.h */                 \
+    ROW(WS_PROTOCOL, "WebSocket protocol error")                           \
+    ROW(WS_NOT_UTF8, "text message is not UTF-8")                          \
+    ROW(WS_TOO_BIG, "message larger than the limit")                       \
+    ROW(WS_UNSUPPORTED_DATA, "message of a kind that is not accepted")     \
+    ROW(WS_HANDSHAKE, "WebSocket handshake refused")                       \
+    /* configuration */                                                    \
     ROW(CONFIG_INVALID, "invalid configuration")
 
 enum error {

@@ -14,7 +14,7 @@ struct list_node {
 };
 
 /* The struct of type `type` whose field `field` is at `pointer`. */
-#define container_of(pointer, type, field) ((type *)((char *)(pointer)-offsetof(type, field)))
+#define container_of(pointer, type, field) ((type *)((char *)(pointer) - offsetof(type, field)))
 
 /* Makes a head empty, or a node linked to nothing. */
 static inline void list_init(struct list_node *node) {
@@ -73,12 +73,12 @@ static inline void list_splice(struct list_node *to, struct list_node *from) {
     list_init(from);
 }
 
-#define list_for_each(node, head)                                                                  \
+#define list_for_each(node, head) \
     for (struct list_node *node = (head)->next; node != (head); node = node->next)
 
 /* The body may remove `node`, and no other. */
-#define list_for_each_safe(node, head)                                                             \
-    for (struct list_node *node = (head)->next, *node##_next = node->next; node != (head);         \
+#define list_for_each_safe(node, head)                                                     \
+    for (struct list_node *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 
 #endif

@@ -21,7 +21,7 @@ enum { LOG_VALUE_MAX = 256 };
 
 struct log_field {
     const char *key;
-    const char *text;  /* NULL for a number */
+    const char *text; /* NULL for a number */
     size_t text_size;
     int64_t number;
 };
@@ -44,11 +44,11 @@ bool log_wants(enum log_level level);
 void log_write_fields(enum log_level level, const char *component, const char *event,
                       const struct log_field *fields, size_t count);
 
-#define log_write(level, component, event, ...)                                                    \
-    do {                                                                                           \
-        const struct log_field log_fields_[] = {{0}, __VA_ARGS__};                                 \
-        log_write_fields((level), (component), (event), log_fields_ + 1,                           \
-                         sizeof log_fields_ / sizeof *log_fields_ - 1);                            \
+#define log_write(level, component, event, ...)                          \
+    do {                                                                 \
+        const struct log_field log_fields_[] = {{0}, __VA_ARGS__};       \
+        log_write_fields((level), (component), (event), log_fields_ + 1, \
+                         sizeof log_fields_ / sizeof *log_fields_ - 1);  \
     } while (0)
 
 #endif

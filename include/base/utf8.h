@@ -9,8 +9,8 @@
 
 /* State between pieces; `{0}` is the beginning of a text. */
 struct utf8_check {
-    uint8_t wanted;     /* continuation bytes still to come */
-    uint8_t low, high;  /* the bounds of the next one */
+    uint8_t wanted;    /* continuation bytes still to come */
+    uint8_t low, high; /* the bounds of the next one */
 };
 
 /*

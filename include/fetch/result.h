@@ -14,16 +14,16 @@ enum { FETCH_DETAIL_SIZE = 200 };
  * body of a 2xx response.
  */
 struct fetch_result {
-    size_t index;        /* among the URLs asked for, from 0 */
-    char *url;           /* as asked for */
-    char *final_url;     /* that answered, without user name, password and fragment; NULL: none */
-    int status;          /* of the response; 0: none */
-    char *title;         /* UTF-8; NULL: none */
+    size_t index;    /* among the URLs asked for, from 0 */
+    char *url;       /* as asked for */
+    char *final_url; /* that answered, without user name, password and fragment; NULL: none */
+    int status;      /* of the response; 0: none */
+    char *title;     /* UTF-8; NULL: none */
     bool has_digest;
     uint8_t digest[SHA256_SIZE];
-    uint64_t bytes;      /* of the body, as far as it came */
-    uint64_t duration;   /* nanoseconds from the start of the fetch to its end */
-    enum error error;    /* ERROR_NONE: a success */
+    uint64_t bytes;                 /* of the body, as far as it came */
+    uint64_t duration;              /* nanoseconds from the start of the fetch to its end */
+    enum error error;               /* ERROR_NONE: a success */
     char detail[FETCH_DETAIL_SIZE]; /* of the error, in words */
 };
 

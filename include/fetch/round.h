@@ -1,9 +1,9 @@
 /*
- * A round: fetches a list of URLs and hands out their results in the order of the list, each as soon
- * as those before it are there.
+ * A round: fetches a list of URLs and hands out their results in the order of the list, each as
+ * soon as those before it are there.
  *
- * URLs are pulled from the list as fetches end, so that memory depends on how many are under way and
- * not on the length of the list. With fail-fast the first failure cancels the rest, which are
+ * URLs are pulled from the list as fetches end, so that memory depends on how many are under way
+ * and not on the length of the list. With fail-fast the first failure cancels the rest, which are
  * awaited and handed out as cancelled.
  */
 #ifndef RINGCAST_FETCH_ROUND_H
@@ -32,13 +32,14 @@ struct round {
     size_t started; /* URLs pulled */
     size_t handed_out;
     size_t failed;
-    bool exhausted;   /* the list is at its end */
+    bool exhausted; /* the list is at its end */
     bool pulling;
     bool has_cause;
-    size_t cause;     /* with fail-fast: the index whose failure cancelled the rest */
+    size_t cause; /* with fail-fast: the index whose failure cancelled the rest */
 };
 
-/* How many URLs may be under way or wait for their turn: `window`. ERROR_NO_MEMORY starts nothing. */
+/* How many URLs may be under way or wait for their turn: `window`. ERROR_NO_MEMORY starts nothing.
+ */
 enum error round_start(struct round *round, struct session *session, enum scope_policy policy,
                        size_t window, const struct round_events *events);
 

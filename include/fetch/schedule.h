@@ -28,16 +28,16 @@ struct schedule_events {
 };
 
 struct schedule_options {
-    double jitter;    /* 0 to 1: the part of the interval that is random */
-    size_t window;    /* see round_start() */
+    double jitter; /* 0 to 1: the part of the interval that is random */
+    size_t window; /* see round_start() */
     const struct schedule_events *events;
     void *context;
 };
 
-/* Starts the first rounds. `entries` are copied, their texts borrowed until the schedule has ended. */
-enum error schedule_new(struct session *session, const struct schedule_entry *entries,
-                        size_t count, const struct schedule_options *options,
-                        struct schedule **schedule);
+/* Starts the first rounds. `entries` are copied, their texts borrowed until the schedule has ended.
+ */
+enum error schedule_new(struct session *session, const struct schedule_entry *entries, size_t count,
+                        const struct schedule_options *options, struct schedule **schedule);
 
 /*
  * No round begins any more. Those under way go on until `deadline` (the loop's time) and are then

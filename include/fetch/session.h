@@ -28,21 +28,21 @@ struct session_options {
     uint64_t attempt_timeout; /* of one request with its response */
     uint64_t connect_timeout; /* of connecting, TLS included */
     uint64_t dns_timeout;
-    uint64_t read_timeout;    /* of the silence while a response is awaited or arrives */
-    const char *authorities;  /* PEM file instead of the system's; NULL: the system's */
+    uint64_t read_timeout;   /* of the silence while a response is awaited or arrives */
+    const char *authorities; /* PEM file instead of the system's; NULL: the system's */
 };
 
 enum { FETCH_KINDS_MAX = 16 };
 
 struct session_statistics {
-    struct counter fetches;          /* ended, well or not */
+    struct counter fetches; /* ended, well or not */
     struct counter succeeded;
     struct counter failed[FETCH_KINDS_MAX]; /* by fetch_error_kind_at() */
-    struct counter active;           /* now */
-    struct counter connections;      /* opened */
-    struct counter reused;           /* fetches over a pooled connection */
-    struct counter retried;          /* a pooled connection had gone stale */
-    struct counter idle;             /* connections in the pool, now */
+    struct counter active;                  /* now */
+    struct counter connections;             /* opened */
+    struct counter reused;                  /* fetches over a pooled connection */
+    struct counter retried;                 /* a pooled connection had gone stale */
+    struct counter idle;                    /* connections in the pool, now */
     struct counter body_bytes;
     struct histogram duration;
 };
@@ -59,8 +59,9 @@ void session_close(struct session *session, void (*closed)(void *context), void 
 
 /*
  * Fetches `url` (GET) as result number `index`. `done` runs once, later, never before this function
- * has returned, whatever happens; the fetch leaves `scope` right behind it, with the result's error.
- * ERROR_CANCELLED when the scope is cancelled, and ERROR_NO_MEMORY: then `done` will not run.
+ * has returned, whatever happens; the fetch leaves `scope` right behind it, with the result's
+ * error. ERROR_CANCELLED when the scope is cancelled, and ERROR_NO_MEMORY: then `done` will not
+ * run.
  */
 enum error session_fetch(struct session *session, struct scope *scope, const char *url,
                          size_t index, fetch_done *done, void *context);

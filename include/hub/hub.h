@@ -2,8 +2,8 @@
  * The hub: channels that clients join over WebSocket, and everything that is published to them.
  *
  * A hub spans all workers. Each worker has its own listeners, clients and view of the channels that
- * its clients are in; a channel is at home on the worker that its name hashes to, which alone writes
- * the channel's log. Workers speak to each other by letters only.
+ * its clients are in; a channel is at home on the worker that its name hashes to, which alone
+ * writes the channel's log. Workers speak to each other by letters only.
  *
  * Life cycle: hub_new(); on each worker's thread hub_start() and hub_listen(); hub_publish() at any
  * time between; hub_close() once, which ends every worker's part; then hub_free().
@@ -60,7 +60,7 @@ struct hub_options {
 
 /* What one worker has counted; read from any thread. */
 struct hub_statistics {
-    struct counter clients;            /* now */
+    struct counter clients; /* now */
     struct counter clients_total;
     struct counter handshakes_refused;
     struct counter channels;           /* this worker has clients in, now */
@@ -74,7 +74,7 @@ struct hub_statistics {
     struct counter sends;
     struct counter slow_readers;
     struct counter pings;
-    struct counter log_bytes;          /* memory of the logs at home here */
+    struct counter log_bytes; /* memory of the logs at home here */
     struct counter closes[CLOSE_REASON_COUNT];
 };
 

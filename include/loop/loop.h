@@ -2,8 +2,8 @@
  * The loop of one worker: its ring, its timers, its ready list and its mailbox.
  *
  * A turn submits what was armed, waits, dispatches completions, delivers mail, expires timers and
- * runs the ready list. Every callback of ringcast runs from here, one after the other, on the loop's
- * thread: nothing is re-entered, nothing is locked.
+ * runs the ready list. Every callback of ringcast runs from here, one after the other, on the
+ * loop's thread: nothing is re-entered, nothing is locked.
  *
  * Only loop_send() may be called from other threads.
  */
@@ -56,21 +56,21 @@ struct slow_callback {
 };
 
 struct loop_statistics {
-    struct histogram lag;   /* how long a turn kept what was ready behind it waiting */
+    struct histogram lag; /* how long a turn kept what was ready behind it waiting */
     struct counter turns;
     struct slow_callback slow[SLOW_NAMES];
 };
 
 struct loop {
     struct ring *ring;
-    uint64_t now;              /* the clock, read before each callback */
+    uint64_t now; /* the clock, read before each callback */
     struct list_node ready;
     struct list_node turn_end;
     struct list_node descriptor_waiters; /* tasks to post when a descriptor has been closed */
     struct timers timers;
-    uint64_t expired;          /* timers until here have fired */
+    uint64_t expired;                 /* timers until here have fired */
     _Atomic(struct letter *) mailbox; /* newest first */
-    uint64_t slow_threshold;   /* nanoseconds; a callback that takes longer is reported */
+    uint64_t slow_threshold;          /* nanoseconds; a callback that takes longer is reported */
     bool stopping;
     struct loop_statistics statistics;
 };

@@ -1,9 +1,9 @@
 /*
  * The thread pool: work that would hold a loop, done elsewhere.
  *
- * A loop hands its work over once a turn, however many pieces there are, with one wake-up; each piece
- * comes back as a completion on the loop that sent it. Work of one loop starts in the order in which
- * it was sent, but may finish in any.
+ * A loop hands its work over once a turn, however many pieces there are, with one wake-up; each
+ * piece comes back as a completion on the loop that sent it. Work of one loop starts in the order
+ * in which it was sent, but may finish in any.
  *
  * The pool is shared by all loops. A port is one loop's entrance to it.
  */

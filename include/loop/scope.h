@@ -6,8 +6,8 @@
  * the first error. A scope inside another is a member of it, so a service is a tree and shutdown is
  * one ordered cancel at the root.
  *
- * Cancelling is sticky: a cancelled scope admits nobody. Cancelling a member only asks it to end; it
- * leaves when it has.
+ * Cancelling is sticky: a cancelled scope admits nobody. Cancelling a member only asks it to end;
+ * it leaves when it has.
  *
  * Life cycle: scope_init(); members enter and leave; scope_join(); the `ended` callback runs from
  * the ready list, once, and may take the error; scope_fini(), there or later, gives the scope's
@@ -83,8 +83,8 @@ void scope_join_by(struct scope *scope, uint64_t deadline);
 enum error scope_take_error(struct scope *scope);
 
 /*
- * Ends an empty scope. An error that was not taken goes to the scope around it; where there is none,
- * it is logged and counted (scope_untaken_errors()), never dropped.
+ * Ends an empty scope. An error that was not taken goes to the scope around it; where there is
+ * none, it is logged and counted (scope_untaken_errors()), never dropped.
  */
 void scope_fini(struct scope *scope);
 

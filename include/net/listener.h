@@ -1,6 +1,6 @@
 /*
- * A listening socket of one loop. When descriptors run out it pauses, keeps the connections that are
- * there undisturbed, and goes on as soon as one closes.
+ * A listening socket of one loop. When descriptors run out it pauses, keeps the connections that
+ * are there undisturbed, and goes on as soon as one closes.
  */
 #ifndef RINGCAST_NET_LISTENER_H
 #define RINGCAST_NET_LISTENER_H

@@ -1,10 +1,10 @@
 /*
  * Names to addresses, without ever holding the loop: c-ares over the ring, with a cache.
  *
- * A lookup is embedded in whoever asks. Answers live in the cache for their real TTL (clamped to 5 s
- * to 5 min), failures for 5 s. Lookups of the same name share one query. A lookup can be abandoned:
- * the query goes on and fills the cache. IP literals, "localhost" and names below it never leave the
- * machine. Belongs to its loop's thread.
+ * A lookup is embedded in whoever asks. Answers live in the cache for their real TTL (clamped to 5
+ * s to 5 min), failures for 5 s. Lookups of the same name share one query. A lookup can be
+ * abandoned: the query goes on and fills the cache. IP literals, "localhost" and names below it
+ * never leave the machine. Belongs to its loop's thread.
  */
 #ifndef RINGCAST_NET_RESOLVER_H
 #define RINGCAST_NET_RESOLVER_H
@@ -27,7 +27,7 @@ typedef void lookup_done(struct lookup *lookup, enum error error, const struct a
 struct lookup {
     lookup_done *done;
     uint16_t port;
-    struct list_node link;   /* among those who wait for the same name */
+    struct list_node link; /* among those who wait for the same name */
     struct resolver *resolver;
     bool waiting;
 };
@@ -46,12 +46,13 @@ struct resolver_statistics {
 enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
                         struct resolver **resolver);
 
-/* Abandons all queries and lookups; `closed` runs when nothing is armed any more, and the resolver is gone. */
+/* Abandons all queries and lookups; `closed` runs when nothing is armed any more, and the resolver
+ * is gone. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *context), void *context);
 
 /*
- * Looks a name up. `done` runs later, never before this function has returned, and not at all when it
- * returns an error (a name that is too long, no memory).
+ * Looks a name up. `done` runs later, never before this function has returned, and not at all when
+ * it returns an error (a name that is too long, no memory).
  */
 enum error resolver_lookup(struct resolver *resolver, struct lookup *lookup, struct bytes name,
                            uint16_t port, lookup_done *done);

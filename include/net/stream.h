@@ -1,10 +1,10 @@
 /*
  * A connected byte stream: at most one send in flight, one standing receive, one orderly end.
  *
- * Life cycle: stream_init() takes a connected descriptor; receive and send as wanted; stream_close()
- * refuses new work and cancels what is armed; `closed` runs when every completion has been seen and
- * the descriptor is closed, and only then may the memory go. After stream_close() no other event
- * comes. Belongs to its loop's thread.
+ * Life cycle: stream_init() takes a connected descriptor; receive and send as wanted;
+ * stream_close() refuses new work and cancels what is armed; `closed` runs when every completion
+ * has been seen and the descriptor is closed, and only then may the memory go. After stream_close()
+ * no other event comes. Belongs to its loop's thread.
  */
 #ifndef RINGCAST_NET_STREAM_H
 #define RINGCAST_NET_STREAM_H

@@ -30,8 +30,8 @@ struct completion {
     enum error error; /* ERROR_NONE, or why nothing was done */
     bool more;        /* the operation stays armed, further completions follow */
     int descriptor;   /* accept: the new connection, now the owner's */
-    uint32_t size;    /* send: bytes taken by the kernel (may be fewer than asked); receive: in data */
-    uint8_t *data;    /* receive: lent until the callback returns, and writable until then */
+    uint32_t size; /* send: bytes taken by the kernel (may be fewer than asked); receive: in data */
+    uint8_t *data; /* receive: lent until the callback returns, and writable until then */
 };
 
 /* Whom to call, and the name under which a slow call is reported. Constant and static. */
@@ -76,9 +76,9 @@ struct ring_statistics {
     uint64_t submits;
     uint64_t operations;
     uint64_t completions;
-    uint64_t early_submits;  /* the submission queue was full in the middle of a turn */
+    uint64_t early_submits; /* the submission queue was full in the middle of a turn */
     uint64_t buffer_shortages;
-    uint64_t overflows;      /* completions that did not fit the completion queue */
+    uint64_t overflows; /* completions that did not fit the completion queue */
 };
 
 /* Called by ring_turn() for each completion; it must call the operation's handler. */

@@ -7,8 +7,8 @@
 
 #include "ring/ring.h"
 
-/* A socket for ring operations: `type` is SOCK_STREAM or SOCK_DGRAM, plus SOCK_NONBLOCK for one that
- * the immediate calls below use. The caller owns the descriptor. */
+/* A socket for ring operations: `type` is SOCK_STREAM or SOCK_DGRAM, plus SOCK_NONBLOCK for one
+ * that the immediate calls below use. The caller owns the descriptor. */
 enum error socket_open(struct ring *ring, int family, int type, int *descriptor);
 
 /*

@@ -29,8 +29,8 @@ struct http_connection {
 
 /*
  * Answers the request that the server has announced, then or later. Status, type and extra fields
- * come from `head`; length, date and Connection are filled in. `body` is copied. A HEAD request gets
- * the head alone. `close` ends the connection behind it.
+ * come from `head`; length, date and Connection are filled in. `body` is copied. A HEAD request
+ * gets the head alone. `close` ends the connection behind it.
  */
 void http_connection_respond(struct http_connection *connection,
                              const struct http_response_head *head, struct bytes body, bool close);
@@ -39,8 +39,8 @@ void http_connection_respond(struct http_connection *connection,
 void http_connection_refuse(struct http_connection *connection, int status, const char *why);
 
 /*
- * Leaves HTTP: from now on the transport's events are `events`, the connection's scope asks it to end
- * by `member`, and the exchange with its request is gone. The caller sends the response itself.
+ * Leaves HTTP: from now on the transport's events are `events`, the connection's scope asks it to
+ * end by `member`, and the exchange with its request is gone. The caller sends the response itself.
  * `behind` takes over what came behind the request; the caller must fini it.
  */
 void http_connection_upgrade(struct http_connection *connection,

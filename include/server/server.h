@@ -1,8 +1,8 @@
 /*
  * An HTTP/1.1 server on one loop: listens, accepts, parses requests and announces them.
  *
- * Bounds: the head of a request must be complete within `head_timeout` of the connection's start (or
- * of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
+ * Bounds: the head of a request must be complete within `head_timeout` of the connection's start
+ * (or of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
  * http_request_limits; a body is at most `max_body`. A peer that breaks a bound gets the fitting
  * status and is closed.
  */
@@ -37,9 +37,9 @@ struct http_server_options {
 
 struct http_server_statistics {
     struct counter accepted;
-    struct counter open;           /* now */
-    struct counter refused;        /* over max_connections */
-    struct counter accept_pauses;  /* out of descriptors */
+    struct counter open;          /* now */
+    struct counter refused;       /* over max_connections */
+    struct counter accept_pauses; /* out of descriptors */
     struct counter requests;
     struct counter bad_requests;
     struct counter head_timeouts;
@@ -49,7 +49,7 @@ struct http_server {
     struct loop *loop;
     const struct http_server_events *events;
     struct http_server_options options;
-    void *context;       /* the user's */
+    void *context; /* the user's */
     struct scope connections;
     struct listener listeners[HTTP_LISTENERS_MAX];
     size_t listener_count;
@@ -74,9 +74,9 @@ enum error http_server_listen(struct http_server *server, struct address *addres
 void http_server_stop_listening(struct http_server *server);
 
 /*
- * Stops accepting, asks all connections to end, and calls `ended` when all have. A connection in HTTP
- * sends the response it is at and closes; an upgraded one is asked by the handler that its upgrade
- * gave.
+ * Stops accepting, asks all connections to end, and calls `ended` when all have. A connection in
+ * HTTP sends the response it is at and closes; an upgraded one is asked by the handler that its
+ * upgrade gave.
  */
 void http_server_close(struct http_server *server, void (*ended)(struct http_server *server));
 

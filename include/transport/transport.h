@@ -1,10 +1,10 @@
 /*
  * A byte stream to a peer, plain or under TLS: the place where the I/O tower and the TLS engine
- * meet. Whoever uses it sees plain bytes and the same events either way; over a plain one every call
- * passes straight through to the stream.
+ * meet. Whoever uses it sees plain bytes and the same events either way; over a plain one every
+ * call passes straight through to the stream.
  *
- * Life cycle and threads are the stream's: init, use, transport_close(), `closed`, and only then may
- * the memory go.
+ * Life cycle and threads are the stream's: init, use, transport_close(), `closed`, and only then
+ * may the memory go.
  */
 #ifndef RINGCAST_TRANSPORT_TRANSPORT_H
 #define RINGCAST_TRANSPORT_TRANSPORT_H
@@ -57,8 +57,8 @@ void transport_pause_receive(struct transport *transport);
 void transport_send(struct transport *transport, const void *data, size_t size);
 
 /*
- * Asks for the end of the send in flight: `sent` says what became of it, maybe ERROR_CANCELLED. Under
- * TLS what is encrypted must go out, so nothing is cancelled there.
+ * Asks for the end of the send in flight: `sent` says what became of it, maybe ERROR_CANCELLED.
+ * Under TLS what is encrypted must go out, so nothing is cancelled there.
  */
 void transport_cancel_send(struct transport *transport);
 

@@ -10,7 +10,8 @@
 
 enum { HEALTH_SECONDS = 1, CONNECTIONS_MAX = 256, HEAD_SECONDS = 5, IDLE_SECONDS = 30 };
 
-/* ---- health: every loop answers a letter ------------------------------------------------------ */
+/* ---- health: every loop answers a letter ------------------------------------------------------
+ */
 
 struct health_letter {
     struct letter letter;
@@ -29,8 +30,8 @@ struct health_check {
 };
 
 static void respond_text(struct http_connection *connection, int status, struct bytes text) {
-    const struct http_response_head head = {
-        .status = status, .content_type = bytes_of("text/plain; charset=utf-8")};
+    const struct http_response_head head = {.status = status,
+                                            .content_type = bytes_of("text/plain; charset=utf-8")};
     http_connection_respond(connection, &head, text, false);
 }
 
@@ -96,7 +97,8 @@ static void check_health(struct admin *admin, struct http_connection *connection
     }
 }
 
-/* ---- readiness -------------------------------------------------------------------------------- */
+/* ---- readiness --------------------------------------------------------------------------------
+ */
 
 static void check_readiness(struct admin *admin, struct http_connection *connection) {
     const struct service *service = admin->service;
@@ -112,7 +114,8 @@ static void check_readiness(struct admin *admin, struct http_connection *connect
         respond_text(connection, HTTP_STATUS_OK, bytes_of("ready\n"));
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------
+ */
 
 static void respond_metrics(struct admin *admin, struct http_connection *connection) {
     struct buffer page = {0};
@@ -151,7 +154,7 @@ static void requested(struct http_connection *connection, const struct http_requ
 
 static void connection_closed(struct http_connection *connection) {
     struct admin *admin = connection->server->context;
-    list_for_each(node, &admin->checks) {
+    list_for_each (node, &admin->checks) {
         struct health_check *check = container_of(node, struct health_check, link);
         if (check->connection == connection)
             check->connection = NULL;
@@ -160,7 +163,8 @@ static void connection_closed(struct http_connection *connection) {
 
 static const struct http_server_events server_events = {requested, connection_closed};
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 enum error admin_open(struct admin *admin, struct service *service, const char *address_text) {
     const struct http_server_options options = {

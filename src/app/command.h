@@ -19,7 +19,8 @@ int command_fetch(int count, char **arguments);
 int command_chat(int count, char **arguments);
 int command_check(int count, char **arguments);
 
-/* Loads a config and prints what is wrong with it to standard error. EXIT_ALL_WELL or EXIT_USAGE. */
+/* Loads a config and prints what is wrong with it to standard error. EXIT_ALL_WELL or EXIT_USAGE.
+ */
 int command_load_config(struct config *config, const char *path);
 
 #endif

@@ -31,8 +31,13 @@
 #include "ws/handshake.h"
 #include "ws/message.h"
 
-enum { DNS_SECONDS = 5, CONNECT_SECONDS = 10, CLOSE_SECONDS = 5, MESSAGE_MAX = 64 * 1024 * 1024,
-       READ_SIZE = 64 * 1024 };
+enum {
+    DNS_SECONDS = 5,
+    CONNECT_SECONDS = 10,
+    CLOSE_SECONDS = 5,
+    MESSAGE_MAX = 64 * 1024 * 1024,
+    READ_SIZE = 64 * 1024
+};
 
 enum chat_state { CHAT_CONNECTING, CHAT_SHAKING, CHAT_OPEN, CHAT_LEAVING, CHAT_ENDED };
 
@@ -51,7 +56,7 @@ struct chat {
     struct signals signals;
     struct operation input; /* waits for standard input */
     bool input_ended;
-    struct buffer line;     /* typed, without its end yet */
+    struct buffer line; /* typed, without its end yet */
     struct buffer sending, queued;
     size_t sent;
     char key[WS_KEY_SIZE];
@@ -60,7 +65,8 @@ struct chat {
     int exit_code;
 };
 
-/* ---- the end, whichever way it comes ---------------------------------------------------------- */
+/* ---- the end, whichever way it comes ----------------------------------------------------------
+ */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct chat, signals)->loop);
@@ -103,7 +109,8 @@ static void fail(struct chat *chat, const char *what, const char *why) {
     end(chat, EXIT_SOME_FAILED);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------
+ */
 
 static void send_more(struct chat *chat) {
     if (chat->state == CHAT_ENDED || transport_is_sending(&chat->transport))
@@ -163,7 +170,8 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"chat_timeout", timed_out};
 
-/* ---- what is typed ---------------------------------------------------------------------------- */
+/* ---- what is typed ----------------------------------------------------------------------------
+ */
 
 static bool says_leave(struct bytes line) {
     return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
@@ -221,7 +229,8 @@ static void input_ready(struct operation *operation, const struct completion *co
 
 static const struct handler input_handler = {"chat_input", input_ready};
 
-/* ---- what arrives ----------------------------------------------------------------------------- */
+/* ---- what arrives -----------------------------------------------------------------------------
+ */
 
 static void print_message(struct chat *chat, struct bytes payload) {
     if (!output_write(payload) || !output_write(bytes_of("\n")))
@@ -265,7 +274,8 @@ static void take_messages(struct chat *chat, uint8_t *data, size_t size) {
     }
 }
 
-/* ---- the handshake ---------------------------------------------------------------------------- */
+/* ---- the handshake ----------------------------------------------------------------------------
+ */
 
 static enum error write_handshake(struct chat *chat) {
     uint8_t nonce[WS_NONCE_SIZE];
@@ -342,7 +352,8 @@ static void take_handshake(struct chat *chat, uint8_t *data, size_t size) {
     }
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------
+ */
 
 static struct chat *chat_of(struct transport *transport) {
     return container_of(transport, struct chat, transport);
@@ -398,8 +409,7 @@ static enum error start_tls(struct chat *chat, int descriptor) {
         error = tls_client_new(chat->tls, chat->url.host, NULL, &tls);
     if (error != ERROR_NONE)
         return error;
-    error = transport_init_secure(&chat->transport, chat->loop, descriptor, tls,
-                                  &transport_events);
+    error = transport_init_secure(&chat->transport, chat->loop, descriptor, tls, &transport_events);
     if (error != ERROR_NONE)
         tls_free(tls);
     return error;
@@ -435,7 +445,8 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
         fail(chat, "looking up the name", error_text(error));
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------
+ */
 
 /* A WebSocket URL is its HTTP twin under another scheme (RFC 6455 section 3). */
 static enum error parse_url(struct chat *chat, const char *text) {

@@ -46,7 +46,8 @@ struct fetch_run {
     char *cause; /* with --fail-fast: what stopped the rest */
 };
 
-/* ---- arguments -------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------
+ */
 
 static bool parse_count(const char *option, const char *text, unsigned *count) {
     uint64_t value;
@@ -105,7 +106,8 @@ static bool parse_arguments(struct fetch_arguments *parsed, int count, char **ar
     return true;
 }
 
-/* ---- URLs ------------------------------------------------------------------------------------- */
+/* ---- URLs -------------------------------------------------------------------------------------
+ */
 
 /* From the arguments, where - stands for standard input; without any, from the config. */
 static enum error gather_urls(struct fetch_run *run, const struct config *config, int count,
@@ -125,7 +127,8 @@ static const char *next_url(struct round *round) {
     return run->next < run->urls.count ? url_list_at(&run->urls, run->next++) : NULL;
 }
 
-/* ---- progress --------------------------------------------------------------------------------- */
+/* ---- progress ---------------------------------------------------------------------------------
+ */
 
 static void clear_progress(struct fetch_run *run) {
     if (run->progress_shown)
@@ -140,8 +143,7 @@ static void show_progress(struct timer *timer) {
     double seconds = (double)(run->loop->now - run->started) / (double)SECOND;
     clear_progress(run);
     fprintf(stderr, "%llu of %zu, %llu failed, %.0f a second", (unsigned long long)done,
-            run->urls.count,
-            (unsigned long long)(done - counter_read(&statistics->succeeded)),
+            run->urls.count, (unsigned long long)(done - counter_read(&statistics->succeeded)),
             seconds > 0 ? (double)done / seconds : 0);
     fflush(stderr);
     run->progress_shown = true;
@@ -150,7 +152,8 @@ static void show_progress(struct timer *timer) {
 
 static const struct timer_handler progress_handler = {"fetch_progress", show_progress};
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 /* Nobody reads what is printed: the rest need not be fetched. */
 static void write_output(struct fetch_run *run) {
@@ -171,7 +174,8 @@ static const struct task_handler flush_handler = {"fetch_output", flush};
 
 static void note_cause(struct fetch_run *run, const struct fetch_result *result) {
     struct buffer text = {0};
-    if (!run->arguments->fail_fast || run->cause != NULL || !run->round.has_cause || run->round.cause != result->index)
+    if (!run->arguments->fail_fast || run->cause != NULL || !run->round.has_cause ||
+        run->round.cause != result->index)
         return;
     if (buffer_format(&text, "%s: %s", result->url, result->detail) == ERROR_NONE)
         run->cause = memory_copy_text((const char *)text.data, text.size);
@@ -209,7 +213,8 @@ static void round_ended(struct round *round) {
 
 static const struct round_events round_events = {next_url, take_result, round_ended};
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static void signal_received(struct signals *signals, int number) {
     struct fetch_run *run = container_of(signals, struct fetch_run, signals);

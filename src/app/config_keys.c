@@ -29,13 +29,13 @@
 #define FITS_urls(structure, field)          HAS_TYPE(structure, field, struct config_urls)
 #define FITS_channels(structure, field)      HAS_TYPE(structure, field, struct config_channels)
 
-#define ROW(structure, field, type_name, text, ...)                               \
-    {                                                                             \
-        .path = #field, .type = &config_type_##type_name, .default_text = (text), \
-        .offset = offsetof(structure, field) +                                    \
-                  0 * sizeof(char[FITS_##type_name(structure, field) ? 1 : -1]),  \
-        __VA_ARGS__                                                               \
-    }
+#define ROW(structure, field, type_name, text, ...)                           \
+    {.path = #field,                                                          \
+     .type = &config_type_##type_name,                                        \
+     .default_text = (text),                                                  \
+     .offset = offsetof(structure, field) +                                   \
+               0 * sizeof(char[FITS_##type_name(structure, field) ? 1 : -1]), \
+     __VA_ARGS__}
 #define KEY(...)         ROW(struct config, __VA_ARGS__)
 #define URL_KEY(...)     ROW(struct config_url, __VA_ARGS__)
 #define CHANNEL_KEY(...) ROW(struct config_channel, __VA_ARGS__)

@@ -3,7 +3,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-/* ---- one row a counter ------------------------------------------------------------------------ */
+/* ---- one row a counter ------------------------------------------------------------------------
+ */
 
 struct metric {
     const char *name;
@@ -12,11 +13,11 @@ struct metric {
     size_t offset; /* of the counter in its statistics */
 };
 
-#define HUB_METRIC(field, name, type, help)                                                        \
+#define HUB_METRIC(field, name, type, help) \
     {"ringcast_" name, type, help, offsetof(struct hub_statistics, field)}
-#define SERVER_METRIC(field, name, type, help)                                                     \
+#define SERVER_METRIC(field, name, type, help) \
     {"ringcast_" name, type, help, offsetof(struct http_server_statistics, field)}
-#define FETCH_METRIC(field, name, type, help)                                                      \
+#define FETCH_METRIC(field, name, type, help) \
     {"ringcast_" name, type, help, offsetof(struct session_statistics, field)}
 
 static const struct metric hub_metrics[] = {
@@ -31,7 +32,8 @@ static const struct metric hub_metrics[] = {
                "Messages accepted into a channel's log."),
     HUB_METRIC(deliveries, "deliveries_total", "counter",
                "Messages whose last byte was sent to one client."),
-    HUB_METRIC(skipped, "deliveries_skipped_total", "counter", "Messages that slow readers missed."),
+    HUB_METRIC(skipped, "deliveries_skipped_total", "counter",
+               "Messages that slow readers missed."),
     HUB_METRIC(bytes_received, "received_payload_bytes_total", "counter",
                "Payload bytes of messages received from clients."),
     HUB_METRIC(bytes_sent, "sent_bytes_total", "counter", "Bytes sent to clients from the logs."),
@@ -52,7 +54,8 @@ static const struct metric server_metrics[] = {
     SERVER_METRIC(accept_pauses, "accept_pauses_total", "counter",
                   "Times that accepting paused for want of descriptors."),
     SERVER_METRIC(requests, "http_requests_total", "counter", "HTTP requests on the hub's port."),
-    SERVER_METRIC(bad_requests, "http_bad_requests_total", "counter", "Requests that were not HTTP."),
+    SERVER_METRIC(bad_requests, "http_bad_requests_total", "counter",
+                  "Requests that were not HTTP."),
     SERVER_METRIC(head_timeouts, "http_head_timeouts_total", "counter",
                   "Connections whose request did not arrive in time."),
 };
@@ -70,7 +73,8 @@ static const struct metric fetch_metrics[] = {
     FETCH_METRIC(body_bytes, "fetch_body_bytes_total", "counter", "Bytes of bodies received."),
 };
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static uint64_t counter_at(const void *statistics, size_t offset) {
     return counter_read((const struct counter *)(const void *)((const char *)statistics + offset));
@@ -110,13 +114,14 @@ static enum error append_histogram(struct buffer *out, const char *name, const c
     for (size_t source = 0; source < count; source++)
         sum += counter_read(&sources[source]->sum);
     if (error == ERROR_NONE)
-        error = buffer_format(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name,
-                              (unsigned long long)below, name, (double)sum / (double)SECOND, name,
-                              (unsigned long long)below);
+        error = buffer_format(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n",
+                              name, (unsigned long long)below, name, (double)sum / (double)SECOND,
+                              name, (unsigned long long)below);
     return error;
 }
 
-/* ---- the hub ---------------------------------------------------------------------------------- */
+/* ---- the hub ----------------------------------------------------------------------------------
+ */
 
 static uint64_t sum_over_workers(const struct service *service, size_t offset, bool of_server) {
     uint64_t sum = 0;
@@ -152,10 +157,10 @@ static enum error append_hub(const struct service *service, struct buffer *out) 
     return error == ERROR_NONE ? append_closes(service, out) : error;
 }
 
-/* ---- the fetcher ------------------------------------------------------------------------------ */
+/* ---- the fetcher ------------------------------------------------------------------------------
+ */
 
-static enum error append_failures(const struct session_statistics *statistics,
-                                  struct buffer *out) {
+static enum error append_failures(const struct session_statistics *statistics, struct buffer *out) {
     const char *name = "ringcast_fetches_failed_total";
     enum error error = append_head(out, name, "counter", "Fetches that failed, by kind.");
     for (size_t i = 0; fetch_error_kind_at(i) != NULL && error == ERROR_NONE; i++)
@@ -169,8 +174,8 @@ static enum error append_fetcher(const struct service *service, struct buffer *o
     const struct histogram *duration = &statistics->duration;
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < sizeof fetch_metrics / sizeof *fetch_metrics && error == ERROR_NONE; i++)
-        error = append_value(out, &fetch_metrics[i],
-                             counter_at(statistics, fetch_metrics[i].offset));
+        error =
+            append_value(out, &fetch_metrics[i], counter_at(statistics, fetch_metrics[i].offset));
     if (error == ERROR_NONE)
         error = append_failures(statistics, out);
     return error == ERROR_NONE
@@ -179,7 +184,8 @@ static enum error append_fetcher(const struct service *service, struct buffer *o
                : error;
 }
 
-/* ---- loops and process ------------------------------------------------------------------------ */
+/* ---- loops and process ------------------------------------------------------------------------
+ */
 
 static enum error append_slow_callbacks(const struct service *service, struct buffer *out) {
     const char *name = "ringcast_slow_callbacks_total";
@@ -213,10 +219,9 @@ static enum error append_loops(const struct service *service, struct buffer *out
 }
 
 static enum error append_process(const struct service *service, struct buffer *out) {
-    double uptime =
-        (double)(service->workers.loops[0]->now - service->started) / (double)SECOND;
-    enum error error = append_head(out, "ringcast_untaken_errors_total", "counter",
-                                   "Errors that nobody took.");
+    double uptime = (double)(service->workers.loops[0]->now - service->started) / (double)SECOND;
+    enum error error =
+        append_head(out, "ringcast_untaken_errors_total", "counter", "Errors that nobody took.");
     if (error == ERROR_NONE)
         error = buffer_format(out, "ringcast_untaken_errors_total %llu\n",
                               (unsigned long long)scope_untaken_errors());
@@ -238,8 +243,7 @@ static enum error append_process(const struct service *service, struct buffer *o
         error = append_head(out, "ringcast_build_info", "gauge", "Version and ring backend.");
     return error == ERROR_NONE
                ? buffer_format(out, "ringcast_build_info{version=\"%s\",ring=\"%s\"} 1\n",
-                               RINGCAST_VERSION,
-                               service->workers.loops[0]->ring->backend->name)
+                               RINGCAST_VERSION, service->workers.loops[0]->ring->backend->name)
                : error;
 }
 

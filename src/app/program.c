@@ -14,7 +14,8 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve,
      "usage: ringcast serve [CONFIG]\n\n"
-     "Runs the service that CONFIG (default: config.json) describes: fetches its URLs on schedule,\n"
+     "Runs the service that CONFIG (default: config.json) describes: fetches its URLs on "
+     "schedule,\n"
      "serves the WebSocket hub (default: localhost:8765) and the admin listener (default:\n"
      "localhost:9465: /healthz, /readyz, /metrics). SIGTERM or SIGINT stops it in order; a second\n"
      "one at once.\n"},
@@ -31,7 +32,8 @@ static const struct command {
      "Exit code: 0 all well, 1 some failed, 2 wrong arguments, 130 interrupted.\n"},
     {"chat", command_chat,
      "usage: ringcast chat [URL]\n\n"
-     "Joins a channel of a hub (default: ws://localhost:8765): prints what arrives while you type.\n"
+     "Joins a channel of a hub (default: ws://localhost:8765): prints what arrives while you "
+     "type.\n"
      "'exit' or 'quit' leaves. wss:// works too.\n"},
     {"check", command_check,
      "usage: ringcast check [CONFIG]\n\n"

@@ -14,13 +14,14 @@
 #include "page.h"
 
 enum {
-    DESCRIPTORS_KEPT = 64,     /* for the fetcher's first needs, the admin listener and files */
+    DESCRIPTORS_KEPT = 64, /* for the fetcher's first needs, the admin listener and files */
     MAX_CHANNELS = 10000,
-    FETCH_SHARE_OF_STOP = 4,   /* fetches get this part of the time to stop */
-    CUT_OFF_BEFORE = 10,       /* clients are cut off this part before the end of it */
+    FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
+    CUT_OFF_BEFORE = 10,     /* clients are cut off this part before the end of it */
 };
 
-/* ---- results: printed, and published when changed --------------------------------------------- */
+/* ---- results: printed, and published when changed ---------------------------------------------
+ */
 
 static void publish_result(struct service *service, const char *channel,
                            const struct fetch_result *result) {
@@ -65,8 +66,7 @@ static enum error start_schedule(struct service *service) {
         .events = &schedule_events,
         .context = service,
     };
-    struct schedule_entry *entries =
-        memory_allocate((fetch->urls.count + 1) * sizeof *entries);
+    struct schedule_entry *entries = memory_allocate((fetch->urls.count + 1) * sizeof *entries);
     if (entries == NULL)
         return ERROR_NO_MEMORY;
     for (size_t i = 0; i < fetch->urls.count; i++)
@@ -81,7 +81,8 @@ static enum error start_schedule(struct service *service) {
     return error;
 }
 
-/* ---- stopping, in order ----------------------------------------------------------------------- */
+/* ---- stopping, in order -----------------------------------------------------------------------
+ */
 
 static void signals_closed(struct signals *signals) {
     struct service *service = container_of(signals, struct service, signals);
@@ -137,7 +138,8 @@ static void signal_received(struct signals *signals, int number) {
     stop(service);
 }
 
-/* ---- the hub ---------------------------------------------------------------------------------- */
+/* ---- the hub ----------------------------------------------------------------------------------
+ */
 
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
@@ -163,7 +165,8 @@ static unsigned connections_per_worker(const struct config *config, unsigned wor
     size_t connections = config->hub.limits.connections;
     size_t possible = limits_descriptors();
     if (connections == CONFIG_AUTO)
-        connections = possible > (size_t)2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
+        connections =
+            possible > (size_t)2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
     return (unsigned)((connections + workers - 1) / workers);
 }
 
@@ -207,8 +210,7 @@ static enum error listen_hub_on(void *context, unsigned index) {
 static enum error start_hub(struct service *service) {
     const char *text = service->config->hub.listen;
     struct hub_listening listening = {.service = service};
-    enum error error =
-        listen_addresses("hub", text, listening.addresses, &listening.count);
+    enum error error = listen_addresses("hub", text, listening.addresses, &listening.count);
     for (unsigned i = 0; i < service->workers.count; i++)
         workers_call(&service->workers, i, start_hub_on, service);
     if (error != ERROR_NONE)
@@ -222,7 +224,8 @@ static enum error start_hub(struct service *service) {
     return error;
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting ---------------------------------------------------------------------------------
+ */
 
 static void complain(const char *what, enum error error) {
     log_write(LOG_ERROR, "service", what, LOG_TEXT("error", error_text(error)));
@@ -243,11 +246,12 @@ static enum error start_parts(struct service *service) {
     return error;
 }
 
-/* A part that cannot start ends the process before anything was served: there is nothing to drain. */
+/* A part that cannot start ends the process before anything was served: there is nothing to drain.
+ */
 static enum error start(struct service *service) {
     struct ring_refusal refusal;
-    unsigned count = service->config->workers == CONFIG_AUTO ? limits_processors()
-                                                             : service->config->workers;
+    unsigned count =
+        service->config->workers == CONFIG_AUTO ? limits_processors() : service->config->workers;
     enum error error = workers_start(&service->workers, count, &refusal);
     if (error != ERROR_NONE) {
         log_write(LOG_ERROR, "ring", refusal.text);

@@ -28,8 +28,8 @@ struct service {
     struct schedule *schedule; /* NULL: no URLs, or stopped */
     struct admin admin;
     struct signals signals;
-    uint64_t started;          /* worker 0's clock */
-    uint64_t stop_deadline;    /* when everything must be over */
+    uint64_t started;       /* worker 0's clock */
+    uint64_t stop_deadline; /* when everything must be over */
     bool ready;
     bool stopping;
 };

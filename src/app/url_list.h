@@ -13,7 +13,8 @@ struct url_list {
 
 enum error url_list_add(struct url_list *list, struct bytes url);
 
-/* Adds the lines of a descriptor, to its end: trimmed, empty ones and those with # in front left out. */
+/* Adds the lines of a descriptor, to its end: trimmed, empty ones and those with # in front left
+ * out. */
 enum error url_list_read(struct url_list *list, int descriptor);
 
 const char *url_list_at(const struct url_list *list, size_t index);

@@ -32,8 +32,8 @@ struct body {
     struct buffer hashing; /* the pool has it */
     uint64_t size;
     uint64_t limit;
-    bool in_place;  /* hashed as it arrives */
-    bool full;      /* the caller was told to stop */
+    bool in_place; /* hashed as it arrives */
+    bool full;     /* the caller was told to stop */
     bool finishing;
     bool abandoned;
     bool has_title; /* a title is looked for */

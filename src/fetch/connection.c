@@ -23,7 +23,8 @@ static void leave_pool(struct fetch_connection *connection) {
     loop_stop_timer(session->loop, &connection->idle_timer);
 }
 
-/* ---- events of the transport ------------------------------------------------------------------ */
+/* ---- events of the transport ------------------------------------------------------------------
+ */
 
 static void opened(struct transport *transport) {
     struct fetch_connection *connection = connection_of(transport);
@@ -73,7 +74,8 @@ static const struct transport_events events = {
     .closed = closed,
 };
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making -----------------------------------------------------------------------------------
+ */
 
 static void cancelled(struct scope_member *member) {
     connection_drop(container_of(member, struct fetch_connection, member));
@@ -147,7 +149,8 @@ enum error connection_new(struct fetch *fetch, int descriptor,
     return ERROR_NONE;
 }
 
-/* ---- pooling ---------------------------------------------------------------------------------- */
+/* ---- pooling ----------------------------------------------------------------------------------
+ */
 
 struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch) {
     if (list_is_empty(&origin->idle))
@@ -159,7 +162,8 @@ struct fetch_connection *connection_take(struct origin *origin, struct fetch *fe
     return connection;
 }
 
-/* A session ticket arrives behind the handshake, so the end of a response is the time to take it. */
+/* A session ticket arrives behind the handshake, so the end of a response is the time to take it.
+ */
 static void remember_tls_session(struct fetch_connection *connection) {
     struct tls *tls = transport_tls(&connection->transport);
     struct tls_session *session = tls == NULL ? NULL : tls_session_take(tls);

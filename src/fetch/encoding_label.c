@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-#define LABEL(text, id) \
-    { text, sizeof text - 1, ENCODING_##id }
+#define LABEL(text, id) {text, sizeof text - 1, ENCODING_##id}
 
 /* The commonest come first; beyond that the order does not matter. */
 static const struct {

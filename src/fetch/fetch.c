@@ -37,7 +37,8 @@ static struct loop *loop_of(const struct fetch *fetch) {
     return fetch->session->loop;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 static void stop_timers(struct fetch *fetch) {
     loop_stop_timer(loop_of(fetch), &fetch->total);
@@ -136,7 +137,8 @@ static void cancelled(struct scope_member *member) {
 
 static const struct scope_member_handler member_handler = {"fetch", cancelled};
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------
+ */
 
 static void time_out(struct fetch *fetch, const char *what, uint64_t limit) {
     if (fetch->state == FETCH_ENDING)
@@ -180,7 +182,8 @@ static void begin_phase(struct fetch *fetch, enum fetch_state state, const char 
     loop_start_timer(loop_of(fetch), &fetch->phase, fetch->phase_began + limit);
 }
 
-/* ---- connecting ------------------------------------------------------------------------------- */
+/* ---- connecting -------------------------------------------------------------------------------
+ */
 
 static void dialled(void *context, int descriptor, enum error error,
                     const struct address *address) {
@@ -202,8 +205,8 @@ static void dialled(void *context, int descriptor, enum error error,
 
 static void dial(struct fetch *fetch, const struct address *addresses, size_t count) {
     begin_phase(fetch, FETCH_CONNECTING, "connecting", fetch->session->options.connect_timeout);
-    enum error error = dialer_new(&fetch->session->background, addresses, count, dialled, fetch,
-                                  &fetch->dialer);
+    enum error error =
+        dialer_new(&fetch->session->background, addresses, count, dialled, fetch, &fetch->dialer);
     if (error != ERROR_NONE)
         fail(fetch, error);
 }
@@ -223,11 +226,9 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
 }
 
 static void resolve(struct fetch *fetch) {
-    begin_phase(fetch, FETCH_RESOLVING, "looking up the name",
-                fetch->session->options.dns_timeout);
-    enum error error =
-        resolver_lookup(fetch->session->resolver, &fetch->lookup, url_host_name(&fetch->url),
-                        fetch->url.port, resolved);
+    begin_phase(fetch, FETCH_RESOLVING, "looking up the name", fetch->session->options.dns_timeout);
+    enum error error = resolver_lookup(fetch->session->resolver, &fetch->lookup,
+                                       url_host_name(&fetch->url), fetch->url.port, resolved);
     if (error != ERROR_NONE)
         fail(fetch, error);
 }
@@ -246,7 +247,8 @@ void fetch_begin(struct fetch *fetch) {
     fetch_connected(fetch);
 }
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------------------
+ */
 
 static enum error write_request(struct fetch *fetch, struct buffer *target) {
     struct http_field fields[] = {
@@ -301,7 +303,8 @@ void fetch_sent(struct fetch *fetch, size_t size, enum error error) {
         send_request(connection);
 }
 
-/* ---- the response ----------------------------------------------------------------------------- */
+/* ---- the response -----------------------------------------------------------------------------
+ */
 
 static bool is_success(int status) {
     return status >= 200 && status <= 299;
@@ -432,7 +435,8 @@ void fetch_received(struct fetch *fetch, struct bytes data) {
     }
 }
 
-/* ---- the connection's end --------------------------------------------------------------------- */
+/* ---- the connection's end ---------------------------------------------------------------------
+ */
 
 /* A pooled connection may have been closed by its server while our request was on the way: one more
  * try on a fresh one costs nothing and hides nothing, since not a byte of an answer came. */
@@ -472,7 +476,8 @@ void fetch_ended(struct fetch *fetch, enum error error) {
     fail(fetch, error);
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------- */
+/* ---- the beginning ----------------------------------------------------------------------------
+ */
 
 static enum error parse(struct fetch *fetch) {
     enum error error = url_parse(&fetch->url, bytes_of(fetch->result.url), NULL);

@@ -13,11 +13,12 @@ void fetch_result_fini(struct fetch_result *result) {
     *result = (struct fetch_result){0};
 }
 
-/* ---- kinds of error --------------------------------------------------------------------------- */
+/* ---- kinds of error ---------------------------------------------------------------------------
+ */
 
-static const char *const kinds[] = {"url",     "dns",         "connect",   "tls",      "timeout",
-                                    "protocol", "truncated",  "too_large", "encoding", "http_status",
-                                    "cancelled", "resources", NULL};
+static const char *const kinds[] = {
+    "url",       "dns",      "connect",     "tls",       "timeout",   "protocol", "truncated",
+    "too_large", "encoding", "http_status", "cancelled", "resources", NULL};
 
 const char *fetch_error_kind_at(size_t index) {
     return kinds[index];
@@ -70,14 +71,14 @@ const char *fetch_error_kind(enum error error) {
     }
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
 
 static enum error append_member(struct buffer *out, const char *key, const char *text) {
     enum error error = buffer_append_text(out, key);
     if (error != ERROR_NONE)
         return error;
-    return text == NULL ? buffer_append_text(out, "null")
-                        : json_append_string(out, bytes_of(text));
+    return text == NULL ? buffer_append_text(out, "null") : json_append_string(out, bytes_of(text));
 }
 
 static enum error append_digest(struct buffer *out, const struct fetch_result *result) {
@@ -89,8 +90,7 @@ static enum error append_digest(struct buffer *out, const struct fetch_result *r
 static enum error append_error(struct buffer *out, const struct fetch_result *result) {
     if (result->error == ERROR_NONE)
         return buffer_append_text(out, ",\"error\":null}");
-    enum error error =
-        append_member(out, ",\"error\":{\"kind\":", fetch_error_kind(result->error));
+    enum error error = append_member(out, ",\"error\":{\"kind\":", fetch_error_kind(result->error));
     if (error == ERROR_NONE)
         error = append_member(out, ",\"detail\":", result->detail);
     return error == ERROR_NONE ? buffer_append_text(out, "}}") : error;
@@ -121,7 +121,8 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
     return error == ERROR_NONE ? append_error(out, result) : error;
 }
 
-/* ---- text ------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------
+ */
 
 /* A title comes from a stranger: control characters must not reach a terminal. */
 static enum error append_visible(struct buffer *out, const char *text) {
@@ -137,8 +138,8 @@ static enum error append_visible(struct buffer *out, const char *text) {
 
 enum error fetch_result_append_text(const struct fetch_result *result, struct buffer *out) {
     bool well = result->error == ERROR_NONE;
-    const char *what = well ? (result->title != NULL ? result->title : "(no title)")
-                            : result->detail;
+    const char *what =
+        well ? (result->title != NULL ? result->title : "(no title)") : result->detail;
     enum error error = buffer_append_text(out, well ? "✅ " : "❌ ");
     if (error == ERROR_NONE)
         error = append_visible(out, result->url);
@@ -147,7 +148,8 @@ enum error fetch_result_append_text(const struct fetch_result *result, struct bu
     return error == ERROR_NONE ? append_visible(out, what) : error;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------
+ */
 
 static bool same_text(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

@@ -50,7 +50,8 @@ static struct loop *loop_of(const struct schedule *schedule) {
     return session_loop(schedule->session);
 }
 
-/* ---- one round of a group --------------------------------------------------------------------- */
+/* ---- one round of a group ---------------------------------------------------------------------
+ */
 
 static const char *next_url(struct round *round) {
     struct group *group = group_of(round);
@@ -74,8 +75,7 @@ static void take_result(struct round *round, const struct fetch_result *result) 
     struct schedule *schedule = group->schedule;
     struct watched *watched = group->members[result->index];
     bool cancelled = result->error == ERROR_CANCELLED;
-    bool changed =
-        !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
+    bool changed = !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
     if (changed)
         remember(watched, result);
     schedule->options.events->result(schedule->options.context, &watched->entry, result, changed);
@@ -120,7 +120,8 @@ static void begin_round(struct group *group) {
     if (error != ERROR_NONE) {
         /* no memory now; later there may be */
         loop_start_timer(loop_of(schedule), &group->timer,
-                         group->every > 0 ? next_time(group) : group->began + RETRY_SECONDS * SECOND);
+                         group->every > 0 ? next_time(group)
+                                          : group->began + RETRY_SECONDS * SECOND);
         return;
     }
     group->running = true;
@@ -133,7 +134,8 @@ static void time_came(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------------
+ */
 
 static void schedule_free(struct schedule *schedule) {
     for (size_t i = 0; i < schedule->group_count; i++)
@@ -175,7 +177,8 @@ void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(v
     finish_if_over(schedule);
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making -----------------------------------------------------------------------------------
+ */
 
 static struct group *group_for(struct schedule *schedule, uint64_t every) {
     for (size_t i = 0; i < schedule->group_count; i++)
@@ -200,9 +203,8 @@ static enum error form_groups(struct schedule *schedule, const struct schedule_e
     return ERROR_NONE;
 }
 
-enum error schedule_new(struct session *session, const struct schedule_entry *entries,
-                        size_t count, const struct schedule_options *options,
-                        struct schedule **schedule_out) {
+enum error schedule_new(struct session *session, const struct schedule_entry *entries, size_t count,
+                        const struct schedule_options *options, struct schedule **schedule_out) {
     struct schedule *schedule = memory_allocate_zeroed(sizeof *schedule);
     if (schedule == NULL)
         return ERROR_NO_MEMORY;

@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 
-/* ---- origins ---------------------------------------------------------------------------------- */
+/* ---- origins ----------------------------------------------------------------------------------
+ */
 
 static enum error origin_key(const struct url *url, struct buffer *key) {
     enum error error = buffer_append_text(key, url->scheme == URL_HTTPS ? "https " : "http ");
@@ -52,7 +53,8 @@ void origin_collect(struct origin *origin) {
     memory_free(origin);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------ */
+/* ---- slots ------------------------------------------------------------------------------------
+ */
 
 static void note_readiness(struct origin *origin) {
     struct session *session = origin->session;
@@ -109,21 +111,22 @@ void session_release(struct origin *origin) {
     origin_collect(origin);
 }
 
-/* ---- TLS -------------------------------------------------------------------------------------- */
+/* ---- TLS --------------------------------------------------------------------------------------
+ */
 
 enum error session_tls(struct session *session, struct tls_context **context,
                        struct tls_detail *detail) {
     enum error error = ERROR_NONE;
     if (session->tls == NULL) {
-        const struct tls_client_options options = {.authority_file =
-                                                       session->options.authorities};
+        const struct tls_client_options options = {.authority_file = session->options.authorities};
         error = tls_context_new_client(&options, &session->tls, detail);
     }
     *context = session->tls;
     return error;
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 static void finish_close(void *context) {
     struct session *session = context;

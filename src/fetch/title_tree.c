@@ -8,8 +8,7 @@ struct known_tag {
     uint8_t tag;
 };
 
-#define TAG(name, id) \
-    { name, sizeof name - 1, TITLE_TAG_##id }
+#define TAG(name, id) {name, sizeof name - 1, TITLE_TAG_##id}
 
 static const struct known_tag html_tags[] = {
     TAG("title", TITLE),     TAG("script", SCRIPT),     TAG("style", STYLE),

@@ -8,7 +8,8 @@
 
 enum { OWN_RANGES_FIRST = 4 };
 
-/* ---- own messages ahead of the cursor --------------------------------------------------------- */
+/* ---- own messages ahead of the cursor ---------------------------------------------------------
+ */
 
 static struct own_range *first_own(struct own_ranges *own) {
     return own == NULL ? NULL : &own->items[own->first];
@@ -29,8 +30,7 @@ static enum error make_room_for_own(struct subscription *subscription) {
         return ERROR_NONE;
     uint32_t count = own == NULL ? 0 : own->count;
     uint32_t capacity = count < OWN_RANGES_FIRST ? OWN_RANGES_FIRST : count * 2;
-    struct own_ranges *wider =
-        memory_allocate(sizeof *wider + capacity * sizeof(struct own_range));
+    struct own_ranges *wider = memory_allocate(sizeof *wider + capacity * sizeof(struct own_range));
     if (wider == NULL)
         return ERROR_NO_MEMORY;
     wider->first = 0;
@@ -57,8 +57,8 @@ static enum error add_own(struct subscription *subscription, uint64_t start, uin
     return ERROR_NONE;
 }
 
-/* Moves the cursor over own messages that begin at it, and shortens `range` to what comes before the
- * next own message. */
+/* Moves the cursor over own messages that begin at it, and shortens `range` to what comes before
+ * the next own message. */
 static struct bytes step_over_own(struct subscription *subscription, struct bytes range) {
     struct own_range *own;
     while (range.size > 0 && (own = first_own(subscription->own)) != NULL) {
@@ -78,7 +78,8 @@ static struct bytes step_over_own(struct subscription *subscription, struct byte
     return range;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 /* While a publish is unanswered, own messages may be among what is filled behind `settled`. That is
  * between two messages, so a message that was begun is always wholly before it. */
@@ -117,8 +118,8 @@ static uint64_t offset_of(const struct cursor *cursor) {
     return cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
 }
 
-/* Own messages between the two places were not missed, but are counted as if: the client cannot know
- * which of them others saw. */
+/* Own messages between the two places were not missed, but are counted as if: the client cannot
+ * know which of them others saw. */
 uint64_t subscription_skip(struct subscription *subscription) {
     struct channel *channel = subscription->channel;
     uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
@@ -131,10 +132,11 @@ uint64_t subscription_skip(struct subscription *subscription) {
     return offset_of(&subscription->cursor) - before;
 }
 
-/* ---- what the home tells ---------------------------------------------------------------------- */
+/* ---- what the home tells ----------------------------------------------------------------------
+ */
 
 static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
-    list_for_each(node, subscriptions)
+    list_for_each (node, subscriptions)
         cursor_range(&channel->view, &container_of(node, struct subscription, link)->cursor);
 }
 
@@ -154,7 +156,7 @@ static void apply_policy(struct channel *channel) {
     uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
     if (view_fallen_behind(&channel->view, tail) == NULL)
         return;
-    list_for_each_safe(node, &channel->busy) {
+    list_for_each_safe (node, &channel->busy) {
         struct subscription *subscription = container_of(node, struct subscription, link);
         if (subscription_is_behind(subscription))
             subscription_events.fell_behind(subscription);
@@ -183,7 +185,8 @@ static void flush(struct task *task) {
 
 static const struct task_handler flush_handler = {"hub_flush", flush};
 
-/* ---- joining and leaving the home ------------------------------------------------------------- */
+/* ---- joining and leaving the home -------------------------------------------------------------
+ */
 
 static void deliver_join(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);
@@ -195,8 +198,7 @@ static const struct letter_handler join_handler = {"hub_join", deliver_join};
 
 static void send_join(struct channel *channel, bool leave) {
     struct join *join = channel->join;
-    struct hub_worker *home_worker =
-        hub_home_worker(channel->worker->hub, bytes_of(channel->name));
+    struct hub_worker *home_worker = hub_home_worker(channel->worker->hub, bytes_of(channel->name));
     channel->join = NULL;
     join->leave = leave;
     join->letter.handler = &join_handler;
@@ -276,7 +278,8 @@ void channel_left(struct channel *channel, struct join *join) {
         channel_free(channel);
 }
 
-/* ---- subscribing ------------------------------------------------------------------------------ */
+/* ---- subscribing ------------------------------------------------------------------------------
+ */
 
 static struct channel *channel_new(struct hub_worker *worker, struct bytes name) {
     struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 1);
@@ -336,7 +339,8 @@ void channel_unsubscribe(struct subscription *subscription) {
     leave_if_empty(channel);
 }
 
-/* ---- publishing ------------------------------------------------------------------------------- */
+/* ---- publishing -------------------------------------------------------------------------------
+ */
 
 /* Is the client at the head, so that its new message is the next thing that its cursor meets? */
 static bool stands_at_own(struct subscription *source, uint64_t start, uint64_t end) {
@@ -411,7 +415,8 @@ enum error channel_publish(struct channel *channel, struct subscription *source,
         return send_publish(worker, bytes_of(channel->name), source, prefix, binary, payload);
     enum error error = home_append(home, prefix, binary, payload, &start, &end);
     if (error == ERROR_NONE && exclude_own(source, start, end) != ERROR_NONE)
-        subscription_events.published(source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
+        subscription_events.published(
+            source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
     return error;
 }
 

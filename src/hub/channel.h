@@ -5,8 +5,8 @@
  * channel's home; until the home has answered, clients wait. When the last one has left, it leaves
  * the home, and goes when the home has confirmed that no letter to it is under way any more.
  *
- * A subscription is one client's place in one channel: a cursor, and the client's own messages ahead
- * of it, which it steps over.
+ * A subscription is one client's place in one channel: a cursor, and the client's own messages
+ * ahead of it, which it steps over.
  */
 #ifndef RINGCAST_HUB_CHANNEL_H
 #define RINGCAST_HUB_CHANNEL_H
@@ -74,8 +74,8 @@ struct subscription_events {
 extern const struct subscription_events subscription_events;
 
 /*
- * Subscribes; `joined` follows, at once or later. ERROR_NO_MEMORY, or ERROR_LIMIT_REACHED when there
- * are too many channels.
+ * Subscribes; `joined` follows, at once or later. ERROR_NO_MEMORY, or ERROR_LIMIT_REACHED when
+ * there are too many channels.
  */
 enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
                              struct subscription *subscription);
@@ -84,8 +84,8 @@ enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
 void channel_unsubscribe(struct subscription *subscription);
 
 /*
- * The bytes to send next: contiguous, without own messages, up to the head, or to where an own message
- * that is still unanswered may stand. Empty there.
+ * The bytes to send next: contiguous, without own messages, up to the head, or to where an own
+ * message that is still unanswered may stand. Empty there.
  */
 struct bytes subscription_range(struct subscription *subscription);
 
@@ -98,8 +98,8 @@ void subscription_set_busy(struct subscription *subscription, bool busy);
 /* Is its cursor before the oldest retained message? */
 bool subscription_is_behind(const struct subscription *subscription);
 
-/* Jumps to the oldest retained message; returns how many were missed. Only when it is behind, and between
- * two messages. */
+/* Jumps to the oldest retained message; returns how many were missed. Only when it is behind, and
+ * between two messages. */
 uint64_t subscription_skip(struct subscription *subscription);
 
 /*

@@ -20,9 +20,9 @@
 #include "ws/frame_encode.h"
 
 enum {
-    REST_MAX = 64 * 1024,      /* of a half-sent message that is still sent to one who is closed */
-    OUTPUT_QUEUE_MAX = 4096,   /* of pongs to one who does not read them */
-    UNANSWERED_MAX = 16,       /* publishes under way to another worker before we stop reading */
+    REST_MAX = 64 * 1024,    /* of a half-sent message that is still sent to one who is closed */
+    OUTPUT_QUEUE_MAX = 4096, /* of pongs to one who does not read them */
+    UNANSWERED_MAX = 16,     /* publishes under way to another worker before we stop reading */
     PING_JITTER_PER_CENT = 10,
 };
 
@@ -45,7 +45,8 @@ static void set_timer(struct client *client, uint64_t duration) {
     loop_start_timer(loop, &client->timer, loop->now + duration);
 }
 
-/* ---- its own output --------------------------------------------------------------------------- */
+/* ---- its own output ---------------------------------------------------------------------------
+ */
 
 static enum error queue_output(struct client *client, const void *data, size_t size) {
     if (client->output == NULL) {
@@ -57,8 +58,8 @@ static enum error queue_output(struct client *client, const void *data, size_t s
 }
 
 static bool has_output(const struct client *client) {
-    return client->output != NULL && (client->output->queued.size > 0 ||
-                                      client->output->sent < client->output->sending.size);
+    return client->output != NULL &&
+           (client->output->queued.size > 0 || client->output->sent < client->output->sending.size);
 }
 
 static void send_output(struct client *client) {
@@ -85,7 +86,8 @@ static void output_free(struct client *client) {
     client->output = NULL;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 static void note_reason(struct client *client, enum close_reason reason) {
     if (client->reason == CLOSE_REASON_COUNT)
@@ -97,8 +99,8 @@ void client_cut_off(struct client *client, enum close_reason reason) {
     transport_close(transport_of(client));
 }
 
-/* RFC 6455 section 7.1.1: the server ends the connection first, in order, so that the close frame is
- * not lost to a reset. */
+/* RFC 6455 section 7.1.1: the server ends the connection first, in order, so that the close frame
+ * is not lost to a reset. */
 static void finish_closing(struct client *client) {
     client->state = CLIENT_LINGERING;
     transport_shutdown(transport_of(client));
@@ -134,7 +136,8 @@ void client_finish(struct client *client, enum close_reason reason) {
     serve(client);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------
+ */
 
 /* What comes next from the log: the rest of a message when something else waits to go out. */
 static struct bytes next_of_log(struct client *client) {
@@ -177,9 +180,11 @@ static void readable(struct subscription *subscription) {
     serve(container_of(subscription, struct client, subscription));
 }
 
-/* ---- slow readers ----------------------------------------------------------------------------- */
+/* ---- slow readers -----------------------------------------------------------------------------
+ */
 
-/* Moves the rest of a half-sent message in front of the output, so that the log's segment is free. */
+/* Moves the rest of a half-sent message in front of the output, so that the log's segment is free.
+ */
 static enum error keep_rest(struct client *client) {
     struct subscription *subscription = &client->subscription;
     if (!cursor_is_inside_message(&subscription->cursor))
@@ -240,7 +245,8 @@ static void fell_behind(struct subscription *subscription) {
         apply_slow_policy(client);
 }
 
-/* ---- sent ------------------------------------------------------------------------------------- */
+/* ---- sent -------------------------------------------------------------------------------------
+ */
 
 static void log_sent(struct client *client, size_t size) {
     struct hub_statistics *statistics = &worker_of(client)->statistics;
@@ -268,7 +274,8 @@ static void sent(struct transport *transport, size_t size, enum error error) {
         serve(client);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------------
+ */
 
 static void publish(struct client *client, bool binary, struct bytes payload) {
     struct hub_worker *worker = worker_of(client);
@@ -331,8 +338,7 @@ static void peer_closed(struct client *client, uint16_t code) {
         close_with_code(client, CLOSE_REASON_PEER_CLOSED, code);
 }
 
-static void handle(struct client *client, enum message_event event,
-                   const struct message *message) {
+static void handle(struct client *client, enum message_event event, const struct message *message) {
     switch (event) {
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
@@ -367,8 +373,8 @@ static void received(struct transport *transport, uint8_t *data, size_t size) {
     }
 }
 
-/* A peer that failed the protocol gets our close frame but need not answer it: its end of the stream
- * is as good. */
+/* A peer that failed the protocol gets our close frame but need not answer it: its end of the
+ * stream is as good. */
 static void ended(struct transport *transport, enum error error) {
     struct client *client = client_of(transport);
     note_reason(client, error == ERROR_END_OF_STREAM ? CLOSE_REASON_PEER_GONE
@@ -394,7 +400,8 @@ static void published(struct subscription *subscription, enum error error) {
     serve(client);
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------
+ */
 
 static void send_ping(struct client *client) {
     struct hub_worker *worker = worker_of(client);
@@ -424,7 +431,8 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"hub_client_timer", timed_out};
 
-/* ---- the connection's beginning and end ------------------------------------------------------- */
+/* ---- the connection's beginning and end -------------------------------------------------------
+ */
 
 static void count_close(struct client *client) {
     struct hub_worker *worker = worker_of(client);
@@ -512,7 +520,8 @@ const struct subscription_events subscription_events = {
     .published = published,
 };
 
-/* ---- the handshake ---------------------------------------------------------------------------- */
+/* ---- the handshake ----------------------------------------------------------------------------
+ */
 
 void client_handle_http_closed(struct http_connection *connection) {
     struct client *client = container_of(connection, struct client, connection);
@@ -542,9 +551,9 @@ static enum error write_acceptance(struct client *client, const char *accept) {
 
 static void remember_address(struct client *client) {
     socklen_t size = sizeof client->address.socket;
-    enum error error = socket_peer(worker_of(client)->loop->ring,
-                                   transport_of(client)->stream.descriptor,
-                                   &client->address.socket.any, &size);
+    enum error error =
+        socket_peer(worker_of(client)->loop->ring, transport_of(client)->stream.descriptor,
+                    &client->address.socket.any, &size);
     if (error != ERROR_NONE)
         client->address = address_v4((const uint8_t[4]){0}, 0);
 }
@@ -581,8 +590,7 @@ static void refuse_handshake(struct client *client, const struct ws_handshake *h
     buffer_fini(&text);
 }
 
-void client_handle_upgrade(struct http_connection *connection,
-                           const struct http_request *request) {
+void client_handle_upgrade(struct http_connection *connection, const struct http_request *request) {
     struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = worker_of(client);
     struct ws_handshake handshake;

@@ -9,12 +9,12 @@
 #define RINGCAST_HUB_CLIENT_H
 
 #include "channel.h"
+#include "worker.h"
 #include "ws/handshake.h"
 #include "ws/message.h"
-#include "worker.h"
 
 enum client_state {
-    CLIENT_JOINING,   /* still in HTTP: the channel's home has been asked */
+    CLIENT_JOINING, /* still in HTTP: the channel's home has been asked */
     CLIENT_OPEN,
     CLIENT_FLUSHING,  /* what was accepted goes out, then it is closed */
     CLIENT_CLOSING,   /* our close frame is on its way, or the peer's is awaited */

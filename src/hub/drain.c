@@ -18,7 +18,8 @@ enum drain_step { DRAIN_QUIET, DRAIN_TELL, DRAIN_CLOSE, DRAIN_FINISH, DRAIN_OVER
 
 static void begin_step(struct hub *hub);
 
-/* ---- on every worker -------------------------------------------------------------------------- */
+/* ---- on every worker --------------------------------------------------------------------------
+ */
 
 static void deliver_answer(struct letter *letter) {
     struct drain_letter *answer = container_of(letter, struct drain_letter, letter);
@@ -38,7 +39,7 @@ static void answer_step(struct hub_worker *worker) {
 }
 
 static struct client *first_client(struct hub_worker *worker, enum client_state before) {
-    list_for_each(node, &worker->clients) {
+    list_for_each (node, &worker->clients) {
         struct client *client = container_of(node, struct client, link);
         if (client->state < before)
             return client;
@@ -46,7 +47,8 @@ static struct client *first_client(struct hub_worker *worker, enum client_state 
     return NULL;
 }
 
-/* Closes the next client and waits a step; the first of all closes are a step apart from nothing. */
+/* Closes the next client and waits a step; the first of all closes are a step apart from nothing.
+ */
 static void close_next(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, drain_next);
     struct client *client = first_client(worker, CLIENT_FLUSHING);
@@ -80,7 +82,7 @@ static void cut_off_all(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, drain_deadline);
     log_write(LOG_WARNING, "hub", "clients are cut off at the shutdown's deadline",
               LOG_NUMBER("clients", worker->client_count));
-    list_for_each_safe(node, &worker->clients) {
+    list_for_each_safe (node, &worker->clients) {
         struct client *client = container_of(node, struct client, link);
         client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
     }
@@ -146,7 +148,8 @@ static void deliver_step(struct letter *letter) {
 
 static const struct letter_handler step_handler = {"hub_drain", deliver_step};
 
-/* ---- on worker 0 ------------------------------------------------------------------------------ */
+/* ---- on worker 0 ------------------------------------------------------------------------------
+ */
 
 static void begin_step(struct hub *hub) {
     if (hub->drain_step == DRAIN_OVER) {

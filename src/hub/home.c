@@ -9,7 +9,8 @@
 #include "worker.h"
 #include "ws/frame_encode.h"
 
-/* ---- making and finding ----------------------------------------------------------------------- */
+/* ---- making and finding -----------------------------------------------------------------------
+ */
 
 static void tell_readers(struct task *task);
 static const struct task_handler tell_handler = {"hub_tell_readers", tell_readers};
@@ -27,8 +28,7 @@ static struct home *home_new(struct hub_worker *worker, struct bytes name) {
     memcpy(home->name, name.data, name.size);
     home->worker = worker;
     home->tell.handler = &tell_handler;
-    home->settings =
-        worker->hub->options.channel_settings(worker->hub->options.context, name);
+    home->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
     const struct retention retention = {
         .bytes = home->settings.retain_bytes,
         .messages = home->settings.retain_messages,
@@ -88,7 +88,8 @@ enum error home_find(struct hub_worker *worker, struct bytes name, struct home *
     return ERROR_NONE;
 }
 
-/* ---- telling readers -------------------------------------------------------------------------- */
+/* ---- telling readers --------------------------------------------------------------------------
+ */
 
 static void deliver_segment(struct letter *letter) {
     struct view_segment *at = container_of(letter, struct view_segment, letter);
@@ -97,8 +98,9 @@ static void deliver_segment(struct letter *letter) {
 
 static const struct letter_handler segment_handler = {"hub_segment", deliver_segment};
 
-/* The flag is cleared before the filled bytes are read, and last: the home may free the hint then. The
- * reader may be leaving, but its channel stays until the home has answered, which is behind this. */
+/* The flag is cleared before the filled bytes are read, and last: the home may free the hint then.
+ * The reader may be leaving, but its channel stays until the home has answered, which is behind
+ * this. */
 static void deliver_hint(struct letter *letter) {
     struct hint *hint = container_of(letter, struct hint, letter);
     struct channel *channel = hint->told;
@@ -141,7 +143,8 @@ static void tell_readers(struct task *task) {
     }
 }
 
-/* ---- appending -------------------------------------------------------------------------------- */
+/* ---- appending --------------------------------------------------------------------------------
+ */
 
 static void head_moved(struct home *home) {
     struct channel *local = home->readers[home->worker->index].channel;
@@ -173,7 +176,8 @@ enum error home_append(struct home *home, struct bytes prefix, bool binary, stru
     return ERROR_NONE;
 }
 
-/* ---- requests of other workers ---------------------------------------------------------------- */
+/* ---- requests of other workers ----------------------------------------------------------------
+ */
 
 static void deliver_join_answer(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);
@@ -239,8 +243,8 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
     struct home *home;
     publish->error = home_find(worker, name, &home);
     if (publish->error == ERROR_NONE)
-        publish->error = home_append(home, prefix, publish->binary, payload, &publish->start,
-                                     &publish->end);
+        publish->error =
+            home_append(home, prefix, publish->binary, payload, &publish->start, &publish->end);
     publish->letter.handler = &publish_answer_handler;
     if (publish->source == NULL)
         deliver_publish_answer(&publish->letter);
@@ -248,7 +252,8 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
         loop_send(worker->hub->workers[publish->sender].loop, &publish->letter);
 }
 
-/* ---- collecting ------------------------------------------------------------------------------- */
+/* ---- collecting -------------------------------------------------------------------------------
+ */
 
 static bool hints_are_home(const struct home *home) {
     for (unsigned i = 0; i < home->worker->hub->worker_count; i++)

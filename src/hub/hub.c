@@ -9,7 +9,8 @@
 
 enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024, NAME_MAX_SIZE = 255 };
 
-/* ---- names and homes -------------------------------------------------------------------------- */
+/* ---- names and homes --------------------------------------------------------------------------
+ */
 
 static bool is_name_character(uint8_t byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -29,12 +30,12 @@ struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name) {
     return &hub->workers[map_hash(name) % hub->worker_count];
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------
+ */
 
 static bool is_channel_path(struct bytes target) {
     struct bytes folder = bytes_of("/channels/");
-    return target.size > folder.size &&
-           bytes_equal(bytes_make(target.data, folder.size), folder);
+    return target.size > folder.size && bytes_equal(bytes_make(target.data, folder.size), folder);
 }
 
 static void requested(struct http_connection *connection, const struct http_request *request,
@@ -61,7 +62,8 @@ static const struct http_server_events server_events = {
     .closed = client_handle_http_closed,
 };
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 enum error hub_new(const struct hub_options *options, struct loop *const *loops,
                    unsigned worker_count, struct hub **hub_out) {
@@ -104,8 +106,7 @@ void hub_start(struct hub *hub, unsigned index) {
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->collect.handler = &collect_handler;
-    loop_start_timer(worker->loop, &worker->collect,
-                     worker->loop->now + COLLECT_SECONDS * SECOND);
+    loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
 }
 
 enum error hub_listen(struct hub *hub, unsigned worker, struct address *addresses, size_t count) {
@@ -116,7 +117,6 @@ const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned work
     return &hub->workers[worker].statistics;
 }
 
-const struct http_server_statistics *hub_server_statistics(const struct hub *hub,
-                                                           unsigned worker) {
+const struct http_server_statistics *hub_server_statistics(const struct hub *hub, unsigned worker) {
     return &hub->workers[worker].server.statistics;
 }

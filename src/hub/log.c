@@ -18,7 +18,8 @@ enum {
     BYTES_PER_MARK = 32,
 };
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments ---------------------------------------------------------------------------------
+ */
 
 void segment_reference(struct segment *segment) {
     atomic_fetch_add_explicit(&segment->references, 1, memory_order_relaxed);
@@ -58,12 +59,15 @@ static size_t memory_of(const struct segment *segment) {
 
 /* A mark's age has 32 bits: 49 days, which a quiet channel's segment may see. */
 static bool takes(const struct segment *segment, size_t size, uint64_t now) {
-    return size <= segment->capacity - atomic_load_explicit(&segment->filled, memory_order_relaxed) &&
-           atomic_load_explicit(&segment->messages, memory_order_relaxed) < segment->marks_capacity &&
+    return size <=
+               segment->capacity - atomic_load_explicit(&segment->filled, memory_order_relaxed) &&
+           atomic_load_explicit(&segment->messages, memory_order_relaxed) <
+               segment->marks_capacity &&
            now - segment->made <= UINT32_MAX * MILLISECOND;
 }
 
-/* ---- the log ---------------------------------------------------------------------------------- */
+/* ---- the log ----------------------------------------------------------------------------------
+ */
 
 void log_init(struct log *log, const struct retention *retention, unsigned workers) {
     *log = (struct log){.retention = *retention, .workers = workers};
@@ -144,7 +148,8 @@ enum error log_append(struct log *log, const struct bytes *parts, size_t count, 
     return ERROR_NONE;
 }
 
-/* ---- retention -------------------------------------------------------------------------------- */
+/* ---- retention --------------------------------------------------------------------------------
+ */
 
 /* The oldest segment that the tail is in; the writer's own reads need no ordering. */
 static struct segment *tail_segment(const struct log *log) {
@@ -159,8 +164,8 @@ static bool is_too_old(const struct log *log, const struct segment *segment, uin
 /* However large the newest message is, nobody was slow to read it: only age drops that one. */
 static bool exceeds(const struct log *log, const struct segment *segment, uint64_t now) {
     uint64_t messages = log->next_offset - log->tail_offset;
-    return (messages > 1 && (log->head - log->tail > log->retention.bytes ||
-                             messages > log->retention.messages)) ||
+    return (messages > 1 &&
+            (log->head - log->tail > log->retention.bytes || messages > log->retention.messages)) ||
            is_too_old(log, segment, now);
 }
 
@@ -177,8 +182,8 @@ void log_trim(struct log *log, uint64_t now) {
             break;
         log->tail_offset++;
         uint32_t next = (uint32_t)(log->tail_offset - segment->offset);
-        tail = segment->base + (next < messages ? segment->marks[next].start
-                                                : atomic_load(&segment->filled));
+        tail = segment->base +
+               (next < messages ? segment->marks[next].start : atomic_load(&segment->filled));
         atomic_store_explicit(&log->tail, tail, memory_order_release);
     }
 }

@@ -47,9 +47,9 @@ struct segment {
     _Atomic uint32_t messages; /* marks that may be read */
     uint32_t capacity;         /* bytes */
     uint32_t marks_capacity;
-    uint64_t base;   /* the position of the first byte */
-    uint64_t offset; /* of the first message */
-    uint64_t made;   /* when, in nanoseconds of the writer's loop */
+    uint64_t base;              /* the position of the first byte */
+    uint64_t offset;            /* of the first message */
+    uint64_t made;              /* when, in nanoseconds of the writer's loop */
     struct list_node link;      /* in the writer's log */
     struct view_segment *views; /* one for each worker */
     struct mark *marks;
@@ -71,11 +71,11 @@ struct log {
     struct list_node segments; /* oldest first */
     struct retention retention;
     unsigned workers;
-    uint64_t head;             /* position behind the last message */
+    uint64_t head; /* position behind the last message */
     uint64_t next_offset;
-    uint64_t tail_offset;      /* of the oldest retained message */
-    _Atomic uint64_t tail;     /* its position; read by all workers */
-    size_t memory;             /* bytes of all retained segments */
+    uint64_t tail_offset;  /* of the oldest retained message */
+    _Atomic uint64_t tail; /* its position; read by all workers */
+    size_t memory;         /* bytes of all retained segments */
 };
 
 /* A log without messages, in the caller's memory. */

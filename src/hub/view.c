@@ -21,7 +21,7 @@ static void drop(struct view_segment *at) {
 }
 
 void view_fini(struct view *view) {
-    list_for_each_safe(node, &view->segments)
+    list_for_each_safe (node, &view->segments)
         drop(container_of(node, struct view_segment, link));
 }
 
@@ -41,7 +41,8 @@ static struct view_segment *after(const struct view *view, const struct view_seg
     return next == &view->segments ? NULL : container_of(next, struct view_segment, link);
 }
 
-/* ---- placing ---------------------------------------------------------------------------------- */
+/* ---- placing ----------------------------------------------------------------------------------
+ */
 
 static void enter(struct cursor *cursor, struct view_segment *at, uint32_t message,
                   uint32_t position) {
@@ -66,7 +67,7 @@ void cursor_place_at_head(struct view *view, struct cursor *cursor) {
 }
 
 void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position) {
-    list_for_each(node, &view->segments) {
+    list_for_each (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         const struct segment *segment = at->segment;
         if (segment->base + filled_of(at) <= position)
@@ -89,7 +90,8 @@ void cursor_remove(struct cursor *cursor) {
     *cursor = (struct cursor){0};
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 struct bytes cursor_range(struct view *view, struct cursor *cursor) {
     for (;;) {
@@ -109,8 +111,9 @@ struct bytes cursor_range(struct view *view, struct cursor *cursor) {
 }
 
 /*
- * The writer publishes a mark before its bytes. So here `filled` is read before `messages`: then every
- * message that is filled also has its mark, and only a last mark may stand at the end of what is filled.
+ * The writer publishes a mark before its bytes. So here `filled` is read before `messages`: then
+ * every message that is filled also has its mark, and only a last mark may stand at the end of what
+ * is filled.
  */
 static uint32_t message_end(const struct cursor *cursor) {
     uint32_t filled = filled_of(cursor->at);
@@ -146,10 +149,11 @@ struct bytes cursor_rest_of_message(const struct cursor *cursor) {
                       message_end(cursor) - cursor->position);
 }
 
-/* ---- letting go ------------------------------------------------------------------------------- */
+/* ---- letting go -------------------------------------------------------------------------------
+ */
 
 struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) {
-    list_for_each(node, &view->segments) {
+    list_for_each (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         if (at->segment->base + filled_of(at) > tail)
             return NULL;
@@ -160,7 +164,7 @@ struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) 
 }
 
 void view_collect(struct view *view) {
-    list_for_each_safe(node, &view->segments) {
+    list_for_each_safe (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         if (at->cursors > 0 || at == newest(view))
             return; /* who stands here will read all that follows */

@@ -2,8 +2,8 @@
  * One worker's view of a log, and the cursors in it.
  *
  * The view holds one reference to each segment from the oldest that a cursor of this worker stands
- * in up to the newest. A cursor holds none: it is counted by the segment that it stands in. Serving a reader is
- * sending the bytes between its cursor and the head, straight from the segment.
+ * in up to the newest. A cursor holds none: it is counted by the segment that it stands in. Serving
+ * a reader is sending the bytes between its cursor and the head, straight from the segment.
  *
  * Belongs to its worker's thread; only the segments are shared.
  */
@@ -28,8 +28,9 @@ void view_init(struct view *view);
 /* Gives all references back. No cursor may stand in it any more. */
 void view_fini(struct view *view);
 
-/* Adds the newest segment, taking over one reference. Cursors that stand before the first segment must
- * step into it (cursor_range()) before anything is collected: nothing else keeps it for them. */
+/* Adds the newest segment, taking over one reference. Cursors that stand before the first segment
+ * must step into it (cursor_range()) before anything is collected: nothing else keeps it for them.
+ */
 void view_add(struct view *view, struct view_segment *at);
 
 /* The position behind all that is filled now. */

@@ -3,8 +3,8 @@
 #define RINGCAST_HUB_WORKER_H
 
 #include "base/map.h"
-#include "hub/hub.h"
 #include "home.h"
+#include "hub/hub.h"
 
 /* A step of the hub's end on one worker; see drain.c. */
 struct drain_letter {
@@ -22,11 +22,11 @@ struct hub_worker {
     struct list_node clients;
     size_t client_count;
     struct timer collect;
-    bool quiet;          /* draining: clients' messages are no longer taken */
+    bool quiet; /* draining: clients' messages are no longer taken */
     struct drain_letter drain_letter;
     struct timer drain_next; /* closes the next client */
     struct timer drain_deadline;
-    uint64_t drain_step;     /* nanoseconds between two closes */
+    uint64_t drain_step; /* nanoseconds between two closes */
     bool server_ended;
     struct hub_statistics statistics;
 };

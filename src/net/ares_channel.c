@@ -19,7 +19,7 @@ struct watch {
     struct ares_channel_on_loop *channel;
     struct list_node link;
     ares_socket_t socket;
-    unsigned wanted;   /* enum poll_for; 0 when c-ares is done with the socket */
+    unsigned wanted; /* enum poll_for; 0 when c-ares is done with the socket */
     unsigned polled;
     bool socket_closed;
 };
@@ -44,8 +44,8 @@ static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static int library_status;
 
 static void start_library(void) {
-    library_status = ares_library_init_mem(ARES_LIB_INIT_ALL, memory_allocate, memory_free,
-                                           memory_resize);
+    library_status =
+        ares_library_init_mem(ARES_LIB_INIT_ALL, memory_allocate, memory_free, memory_resize);
 }
 
 static enum error error_from_ares(int status) {
@@ -68,7 +68,8 @@ static enum error error_from_ares(int status) {
     }
 }
 
-/* ---- time-outs -------------------------------------------------------------------------------- */
+/* ---- time-outs --------------------------------------------------------------------------------
+ */
 
 static void restart_timer(struct ares_channel_on_loop *channel) {
     struct timeval wait;
@@ -89,7 +90,8 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timeout_handler = {"dns_timeout", timed_out};
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets ----------------------------------------------------------------------------------
+ */
 
 static void finish_if_drained(struct ares_channel_on_loop *channel) {
     if (channel->closing && list_is_empty(&channel->watches))
@@ -134,7 +136,7 @@ static void poll_completed(struct operation *operation, const struct completion 
 static const struct handler poll_handler = {"dns_socket", poll_completed};
 
 static struct watch *find_watch(struct ares_channel_on_loop *channel, ares_socket_t socket) {
-    list_for_each(node, &channel->watches) {
+    list_for_each (node, &channel->watches) {
         struct watch *watch = container_of(node, struct watch, link);
         if (watch->socket == socket && !watch->socket_closed)
             return watch;
@@ -154,7 +156,8 @@ static void socket_state_changed(void *context, ares_socket_t socket, int readab
         ring_cancel(watch->channel->loop->ring, &watch->poll);
 }
 
-/* ---- socket calls, through the seam ----------------------------------------------------------- */
+/* ---- socket calls, through the seam -----------------------------------------------------------
+ */
 
 static struct ring *ring_of(void *context) {
     return ((struct ares_channel_on_loop *)context)->loop->ring;
@@ -200,8 +203,8 @@ static int close_socket(ares_socket_t socket, void *context) {
     return 0;
 }
 
-static int connect_socket(ares_socket_t socket, const struct sockaddr *address,
-                          ares_socklen_t size, void *context) {
+static int connect_socket(ares_socket_t socket, const struct sockaddr *address, ares_socklen_t size,
+                          void *context) {
     struct ring *ring = ring_of(context);
     return (int)with_errno(ring->backend->sockets->connect(ring, socket, address, size));
 }
@@ -228,7 +231,8 @@ static const struct ares_socket_functions socket_functions = {
     .asendv = send_socket,
 };
 
-/* ---- queries ---------------------------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------------------------
+ */
 
 static size_t copy_addresses(const struct ares_addrinfo *information, struct address *addresses,
                              unsigned *ttl) {
@@ -264,8 +268,8 @@ static void answered(void *context, int status, int timeouts, struct ares_addrin
     query.answer(query.context, error, addresses, count, ttl);
 }
 
-void ares_channel_query(struct ares_channel_on_loop *channel, const char *name,
-                        ares_answer *answer, void *context) {
+void ares_channel_query(struct ares_channel_on_loop *channel, const char *name, ares_answer *answer,
+                        void *context) {
     struct query *query = memory_allocate(sizeof *query);
     if (query == NULL) {
         answer(context, ERROR_NO_MEMORY, NULL, 0, 0);
@@ -277,7 +281,8 @@ void ares_channel_query(struct ares_channel_on_loop *channel, const char *name,
     restart_timer(channel);
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 static void finish(struct task *task) {
     struct ares_channel_on_loop *channel = container_of(task, struct ares_channel_on_loop, finish);

@@ -1,6 +1,6 @@
 /*
- * c-ares on the loop: its sockets are polled by the ring, its time-outs are one timer, and its socket
- * calls pass the ring's seam. The only file that includes ares.h is ares_channel.c.
+ * c-ares on the loop: its sockets are polled by the ring, its time-outs are one timer, and its
+ * socket calls pass the ring's seam. The only file that includes ares.h is ares_channel.c.
  */
 #ifndef RINGCAST_NET_ARES_CHANNEL_H
 #define RINGCAST_NET_ARES_CHANNEL_H
@@ -19,8 +19,8 @@ enum error ares_channel_new(struct loop *loop, uint64_t timeout, const char *ser
                             struct ares_channel_on_loop **channel);
 
 /* Asks for both families. `answer` may run before this returns. `name` is NUL-terminated. */
-void ares_channel_query(struct ares_channel_on_loop *channel, const char *name,
-                        ares_answer *answer, void *context);
+void ares_channel_query(struct ares_channel_on_loop *channel, const char *name, ares_answer *answer,
+                        void *context);
 
 /* Fails all queries with ERROR_CANCELLED, then `closed` runs when nothing is armed. */
 void ares_channel_close(struct ares_channel_on_loop *channel, void (*closed)(void *context),

@@ -43,7 +43,8 @@ struct resolver {
     void *closed_context;
 };
 
-/* ---- the cache -------------------------------------------------------------------------------- */
+/* ---- the cache --------------------------------------------------------------------------------
+ */
 
 static void forget(struct entry *entry) {
     assert(list_is_empty(&entry->waiters) && !entry->asked);
@@ -54,7 +55,7 @@ static void forget(struct entry *entry) {
 }
 
 static void forget_oldest(struct resolver *resolver) {
-    list_for_each_safe(node, &resolver->by_age) {
+    list_for_each_safe (node, &resolver->by_age) {
         struct entry *entry = container_of(node, struct entry, age);
         if (resolver->entries.size < NAMES_MAX)
             return;
@@ -84,7 +85,8 @@ static struct entry *remember(struct resolver *resolver, struct bytes name) {
     return entry;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------
+ */
 
 static void tell(struct lookup *lookup, const struct entry *entry) {
     struct address addresses[DIALER_ADDRESSES_MAX];
@@ -113,8 +115,8 @@ static uint64_t lifetime(enum error error, unsigned ttl) {
     return (ttl > TTL_MOST_SECONDS ? TTL_MOST_SECONDS : ttl) * SECOND;
 }
 
-static void answered(void *context, enum error error, const struct address *addresses,
-                     size_t count, unsigned ttl) {
+static void answered(void *context, enum error error, const struct address *addresses, size_t count,
+                     unsigned ttl) {
     struct entry *entry = context;
     struct resolver *resolver = entry->resolver;
     entry->asked = false;
@@ -136,7 +138,8 @@ static void answered(void *context, enum error error, const struct address *addr
     loop_post(resolver->loop, &entry->deliver);
 }
 
-/* ---- names that need no server ---------------------------------------------------------------- */
+/* ---- names that need no server ----------------------------------------------------------------
+ */
 
 static bool ends_with(struct bytes name, const char *ending) {
     struct bytes tail = bytes_of(ending);
@@ -165,7 +168,8 @@ static bool known_without_asking(struct bytes name, struct address *addresses, s
     return true;
 }
 
-/* ---- lookups ---------------------------------------------------------------------------------- */
+/* ---- lookups ----------------------------------------------------------------------------------
+ */
 
 static void ask(struct entry *entry) {
     struct resolver *resolver = entry->resolver;
@@ -219,7 +223,8 @@ void lookup_abandon(struct lookup *lookup) {
     list_remove(&lookup->link);
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
                         struct resolver **resolver_out) {

@@ -1,4 +1,5 @@
-/* What every backend that runs on the real kernel shares: its sockets, clocks and random numbers. */
+/* What every backend that runs on the real kernel shares: its sockets, clocks and random numbers.
+ */
 #ifndef RINGCAST_RING_KERNEL_H
 #define RINGCAST_RING_KERNEL_H
 

@@ -25,15 +25,17 @@ static void explain_permission(char *text, size_t size) {
     long disabled = read_number("/proc/sys/kernel/io_uring_disabled", "");
     long seccomp = read_number("/proc/self/status", "Seccomp:");
     if (disabled > 0)
-        snprintf(text, size,
-                 "kernel.io_uring_disabled is %ld on this machine; 'sysctl kernel.io_uring_disabled=0' "
-                 "allows it",
-                 disabled);
+        snprintf(
+            text, size,
+            "kernel.io_uring_disabled is %ld on this machine; 'sysctl kernel.io_uring_disabled=0' "
+            "allows it",
+            disabled);
     else if (seccomp == 2)
-        snprintf(text, size,
-                 "a seccomp filter forbids io_uring, as Docker's and containerd's default profiles do; "
-                 "run the container with a profile that allows io_uring_setup, io_uring_enter and "
-                 "io_uring_register");
+        snprintf(
+            text, size,
+            "a seccomp filter forbids io_uring, as Docker's and containerd's default profiles do; "
+            "run the container with a profile that allows io_uring_setup, io_uring_enter and "
+            "io_uring_register");
     else
         snprintf(text, size, "a security policy of this machine forbids io_uring");
 }
@@ -87,7 +89,8 @@ enum error refusal_explain(struct ring_refusal *refusal, const char *call, int n
     default:
         snprintf(cause, sizeof cause, "an unexpected answer");
     }
-    snprintf(refusal->text, sizeof refusal->text, "%s was refused (%s): %s", call, strerror(number), // NOLINT(concurrency-mt-unsafe)
+    snprintf(refusal->text, sizeof refusal->text, "%s was refused (%s): %s", call,
+             strerror(number), // NOLINT(concurrency-mt-unsafe)
              cause);
     return error_from_errno(number);
 }

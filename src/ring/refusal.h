@@ -4,7 +4,8 @@
 
 #include "ring/ring.h"
 
-/* Fills `refusal` (which may be NULL) for `call` having failed with errno `number`; returns the error. */
+/* Fills `refusal` (which may be NULL) for `call` having failed with errno `number`; returns the
+ * error. */
 enum error refusal_explain(struct ring_refusal *refusal, const char *call, int number);
 
 #endif

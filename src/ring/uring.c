@@ -2,10 +2,10 @@
  * The io_uring backend.
  *
  * A turn is one io_uring_enter: it submits everything prepared, runs the kernel's deferred work and
- * waits. Receives are multishot into one ring of provided buffers; a buffer goes back as soon as the
- * callback that it was lent to returns, so whatever is starved of buffers (ENOBUFS) can be armed
- * again at the end of the same batch of completions, neither at once (that would spin) nor by a
- * timer (that would lag). Who got nothing is armed before who got something: the kernel gives the
+ * waits. Receives are multishot into one ring of provided buffers; a buffer goes back as soon as
+ * the callback that it was lent to returns, so whatever is starved of buffers (ENOBUFS) can be
+ * armed again at the end of the same batch of completions, neither at once (that would spin) nor by
+ * a timer (that would lag). Who got nothing is armed before who got something: the kernel gives the
  * buffers to the first that ask, and a few busy peers must not take them all for ever.
  */
 #include <assert.h>
@@ -244,7 +244,8 @@ static void dispatch_completions(struct uring *uring, ring_dispatch *dispatch, v
         if (whom == WAKE_UP)
             arm_wake_up(uring);
         else if (whom != NOBODY)
-            complete(uring, (struct operation *)(uintptr_t)whom, result, flags, dispatch, context); // NOLINT
+            complete(uring, (struct operation *)(uintptr_t)whom, result, flags, dispatch,
+                     context); // NOLINT
     }
     arm_waiting(uring, dispatch, context);
 }
@@ -263,8 +264,8 @@ static void submit_and_wait(struct uring *uring, uint64_t deadline) {
                                             .tv_nsec = (long long)(wait % SECOND)};
         result = io_uring_submit_and_wait_timeout(&uring->io, &entry, 1, &timeout, NULL);
     }
-    /* EBUSY: overflowed completions must be taken first; EAGAIN: the kernel lacks memory now. In both
-     * cases the entries stay queued and go with the next turn. */
+    /* EBUSY: overflowed completions must be taken first; EAGAIN: the kernel lacks memory now. In
+     * both cases the entries stay queued and go with the next turn. */
     assert(result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY ||
            result == -EAGAIN);
     uring->ring.statistics.submits++;
@@ -329,8 +330,7 @@ static int open_queues(struct uring *uring, const struct ring_options *options) 
 }
 
 static void *map_pages(size_t size) {
-    void *pages =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return pages == MAP_FAILED ? NULL : pages;
 }
 

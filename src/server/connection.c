@@ -4,7 +4,8 @@
  *   http_connection_respond, or _refuse: the response is written and sent
  *   transport_sent        all of it is out: the next request, or the end
  *   linger                the end: our side is shut, the peer has a moment to read and close, since
- *                         closing with unread input would reset the connection and lose the response
+ *                         closing with unread input would reset the connection and lose the
+ * response
  */
 #include <assert.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static void set_timer(struct exchange *exchange, uint64_t duration) {
     loop_start_timer(loop, &exchange->timer, loop->now + duration);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 static void linger(struct exchange *exchange) {
     exchange->state = EXCHANGE_LINGERING;
@@ -69,7 +71,8 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"http_timeout", timed_out};
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static int status_of(enum error error) {
     switch (error) {
@@ -195,11 +198,13 @@ static void received(struct transport *transport, uint8_t *data, size_t size) {
 static void ended(struct transport *transport, enum error error) {
     struct exchange *exchange = connection_of(transport)->exchange;
     exchange->peer_ended = true;
-    if (!is_answering(exchange) || exchange->state == EXCHANGE_LINGERING || error != ERROR_END_OF_STREAM)
+    if (!is_answering(exchange) || exchange->state == EXCHANGE_LINGERING ||
+        error != ERROR_END_OF_STREAM)
         transport_close(transport);
 }
 
-/* ---- answering -------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------
+ */
 
 static void next_request(struct exchange *exchange) {
     exchange->state = EXCHANGE_READING;
@@ -237,8 +242,7 @@ static enum error write_response(struct exchange *exchange, const struct http_re
     struct http_response_head complete = *head;
     complete.date = (int64_t)(ring_wall(loop_of(exchange)->ring) / SECOND);
     /* RFC 9110 section 8.6: a 204 has no length */
-    complete.content_length =
-        head->status == HTTP_STATUS_NO_CONTENT ? -1 : (int64_t)body.size;
+    complete.content_length = head->status == HTTP_STATUS_NO_CONTENT ? -1 : (int64_t)body.size;
     complete.connection = exchange->close_after ? "close" : head->connection;
     enum error error = http_write_response(out, &complete);
     if (error == ERROR_NONE && !bytes_equal(exchange->request.method, bytes_of("HEAD")))
@@ -282,7 +286,8 @@ void http_connection_refuse(struct http_connection *connection, int status, cons
     buffer_fini(&text);
 }
 
-/* ---- beginning and upgrade -------------------------------------------------------------------- */
+/* ---- beginning and upgrade --------------------------------------------------------------------
+ */
 
 static void closed(struct transport *transport) {
     struct http_connection *connection = connection_of(transport);

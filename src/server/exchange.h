@@ -15,14 +15,14 @@ struct exchange {
     struct http_connection *connection;
     struct http_request request;
     enum exchange_state state;
-    bool close_after;      /* the response in flight is the last one */
+    bool close_after; /* the response in flight is the last one */
     bool peer_ended;
-    bool kept_alive;       /* this request is not the connection's first */
+    bool kept_alive; /* this request is not the connection's first */
     struct buffer body;
-    struct buffer behind;  /* arrived while a request was being answered, or its body invited */
+    struct buffer behind; /* arrived while a request was being answered, or its body invited */
     struct buffer output;
     size_t output_sent;
-    struct timer timer;    /* head, idle or linger time-out, by state */
+    struct timer timer; /* head, idle or linger time-out, by state */
 };
 
 /* Makes the connection ready for its first request. */

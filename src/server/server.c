@@ -7,7 +7,8 @@
 #include "exchange.h"
 #include "ring/socket.h"
 
-/* ---- accepting -------------------------------------------------------------------------------- */
+/* ---- accepting --------------------------------------------------------------------------------
+ */
 
 static void refuse(struct http_server *server, int descriptor) {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
@@ -44,7 +45,8 @@ static void accepted(struct listener *listener, int descriptor) {
     counter_add(&server->statistics.open, 1);
 }
 
-/* ---- ending ----------------------------------------------------------------------------------- */
+/* ---- ending -----------------------------------------------------------------------------------
+ */
 
 static void end_if_done(struct http_server *server) {
     if (server->listeners_open > 0 || !server->closing || server->connections.loop != NULL)
@@ -77,7 +79,8 @@ void http_connection_free(struct http_connection *connection) {
     memory_free(connection);
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_server_options *options,
@@ -92,8 +95,7 @@ static bool is_absent(enum error error) {
     return error == ERROR_ADDRESS_UNAVAILABLE || error == ERROR_UNSUPPORTED;
 }
 
-enum error http_server_listen(struct http_server *server, struct address *addresses,
-                              size_t count) {
+enum error http_server_listen(struct http_server *server, struct address *addresses, size_t count) {
     enum error first_error = ERROR_NONE;
     uint16_t port = 0;
     assert(count > 0 && server->listener_count + count <= HTTP_LISTENERS_MAX);
@@ -101,8 +103,7 @@ enum error http_server_listen(struct http_server *server, struct address *addres
         struct listener *listener = &server->listeners[server->listener_count];
         if (address_port(&addresses[i]) == 0)
             address_set_port(&addresses[i], port);
-        enum error error =
-            listener_open(listener, server->loop, &addresses[i], &listener_events);
+        enum error error = listener_open(listener, server->loop, &addresses[i], &listener_events);
         if (error == ERROR_NONE) {
             port = address_port(&addresses[i]);
             listener->index = server->listener_count++;

@@ -17,7 +17,7 @@ struct row {
 
 static const struct row rows[] = {
 #define WS_CLOSE_ROW(constant, code, on_wire, name, text) \
-    [(code)-FIRST_ROW] = {on_wire, name, text},
+    [(code) - FIRST_ROW] = {on_wire, name, text},
     WS_CLOSE_TABLE(WS_CLOSE_ROW)
 #undef WS_CLOSE_ROW
 };

@@ -41,7 +41,8 @@ static struct hub *hub;
 static uint16_t hub_port;
 static size_t blocks_before, descriptors_before;
 
-/* ---- settings of the tests ---------------------------------------------------------------------- */
+/* ---- settings of the tests ----------------------------------------------------------------------
+ */
 
 static struct channel_settings test_channel = {0};
 static struct hub_options test_options = {0};
@@ -56,9 +57,8 @@ static inline struct channel_settings channel_settings_of(void *context, struct 
 }
 
 static inline void default_settings(void) {
-    test_channel = (struct channel_settings){.retain_bytes = 16 * 1024 * 1024,
-                                             .retain_messages = 100000,
-                                             .retain_age = 3600 * SECOND};
+    test_channel = (struct channel_settings){
+        .retain_bytes = 16 * 1024 * 1024, .retain_messages = 100000, .retain_age = 3600 * SECOND};
     test_options = (struct hub_options){
         .max_message = 1024 * 1024,
         .handshake_timeout = 10 * SECOND,
@@ -72,7 +72,8 @@ static inline void default_settings(void) {
     };
 }
 
-/* ---- calls on a worker's thread ------------------------------------------------------------------ */
+/* ---- calls on a worker's thread
+ * ------------------------------------------------------------------ */
 
 struct test_call {
     struct letter letter;
@@ -108,7 +109,8 @@ static inline void call_on(unsigned worker, void (*run)(unsigned worker, void *c
     sem_destroy(&call.done);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------- */
+/* ---- threads
+ * ------------------------------------------------------------------------------------- */
 
 static inline void *run_worker(void *argument) {
     struct test_worker *worker = argument;
@@ -154,7 +156,8 @@ static inline void hub_begin(unsigned workers) {
         call_on(i, start_on, NULL);
 }
 
-/* All workers listen on one port, or only some of them, so that a test chooses who gets a client. */
+/* All workers listen on one port, or only some of them, so that a test chooses who gets a client.
+ */
 static inline void hub_listen_on(unsigned worker) {
     enum error error;
     hub_port = 0;
@@ -220,20 +223,20 @@ static inline void hub_end(void) {
 }
 
 /* Sum of a statistic over the workers. */
-#define hub_count(field)                                                   \
-    ({                                                                     \
-        uint64_t sum_ = 0;                                                 \
-        for (unsigned i_ = 0; i_ < test_worker_count; i_++)                \
-            sum_ += counter_read(&hub_statistics(hub, i_)->field);         \
-        sum_;                                                              \
+#define hub_count(field)                                           \
+    ({                                                             \
+        uint64_t sum_ = 0;                                         \
+        for (unsigned i_ = 0; i_ < test_worker_count; i_++)        \
+            sum_ += counter_read(&hub_statistics(hub, i_)->field); \
+        sum_;                                                      \
     })
 
-#define wait_until(condition)                                              \
-    do {                                                                   \
-        int left_ = PATIENCE_SECONDS * 1000;                               \
-        while (!(condition) && left_-- > 0)                                \
-            usleep(1000);                                                  \
-        assert_true(condition);                                            \
+#define wait_until(condition)                \
+    do {                                     \
+        int left_ = PATIENCE_SECONDS * 1000; \
+        while (!(condition) && left_-- > 0)  \
+            usleep(1000);                    \
+        assert_true(condition);              \
     } while (0)
 
 /* A valid channel name whose home is on `worker`. */
@@ -269,7 +272,8 @@ static inline enum error publish_from(unsigned worker, const char *channel, stru
     return message.error;
 }
 
-/* ---- clients: no code under test, no ringcast memory --------------------------------------------- */
+/* ---- clients: no code under test, no ringcast memory
+ * --------------------------------------------- */
 
 static inline int connect_with_buffer(int receive_buffer) {
     struct sockaddr_in address = {.sin_family = AF_INET,

@@ -1,7 +1,7 @@
 /*
- * Workers of a hub that all run on the test's thread, each turned when the test says so: every order
- * of turns and letters can be played, and played again. Their rings do nothing and their clock is the
- * test's. Channels and homes are the real ones; clients are the test's own.
+ * Workers of a hub that all run on the test's thread, each turned when the test says so: every
+ * order of turns and letters can be played, and played again. Their rings do nothing and their
+ * clock is the test's. Channels and homes are the real ones; clients are the test's own.
  */
 #ifndef RINGCAST_TEST_STILL_WORKERS_H
 #define RINGCAST_TEST_STILL_WORKERS_H
@@ -52,7 +52,8 @@ void drain_check(struct hub_worker *worker) {
     (void)worker;
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 static inline void still_start(unsigned workers, const struct hub_options *options) {
     still_hub = calloc(1, sizeof *still_hub + workers * sizeof(struct hub_worker));

@@ -1,6 +1,6 @@
 /*
- * Channels over several workers: joining and leaving, exclusion of own messages, slow readers; and a
- * random walk through all of it beside a model that keeps every message.
+ * Channels over several workers: joining and leaving, exclusion of own messages, slow readers; and
+ * a random walk through all of it beside a model that keeps every message.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,8 @@ enum {
 static const char *const names[] = {"0a", "1b", "2c", "2d"};
 enum { NAMES = sizeof names / sizeof *names };
 
-/* ---- the model: every message of every channel, by its offset ---------------------------------- */
+/* ---- the model: every message of every channel, by its offset ----------------------------------
+ */
 
 struct model_message {
     uint32_t number; /* unique; the payload is made from it */
@@ -44,22 +45,23 @@ static struct model models[NAMES];
 static struct model_message published_messages[MODEL_MESSAGES];
 static uint32_t published_count;
 
-/* ---- walkers: subscribers that play at random --------------------------------------------------- */
+/* ---- walkers: subscribers that play at random ---------------------------------------------------
+ */
 
 struct walker {
     struct subscription subscription;
     unsigned worker;
-    size_t name;     /* index of the channel */
-    int32_t life;    /* a number of its own for each subscription */
+    size_t name;  /* index of the channel */
+    int32_t life; /* a number of its own for each subscription */
     bool joined;
-    bool leaving;    /* as soon as nothing is unanswered or in flight */
+    bool leaving; /* as soon as nothing is unanswered or in flight */
     bool in_flight;
     bool behind;
-    bool refused;    /* the join failed */
+    bool refused; /* the join failed */
     struct bytes flight;
-    uint64_t next;   /* offset of the message that it gets next */
-    uint64_t missed; /* messages that it skipped */
-    uint64_t got;    /* messages received wholly */
+    uint64_t next;                 /* offset of the message that it gets next */
+    uint64_t missed;               /* messages that it skipped */
+    uint64_t got;                  /* messages received wholly */
     uint8_t partial[RECEIVED_MAX]; /* of a message */
     size_t partial_size;
 };
@@ -94,7 +96,8 @@ static uint32_t number_of(const uint8_t *payload) {
            (uint32_t)payload[3] << 24;
 }
 
-/* ---- learning the order from the logs ------------------------------------------------------------ */
+/* ---- learning the order from the logs
+ * ------------------------------------------------------------ */
 
 static size_t header_size(const uint8_t *frame, size_t *payload_size) {
     assert_true(frame[0] == 0x82);
@@ -111,8 +114,7 @@ static void learn_segment(struct model *model, const struct segment *segment) {
     uint32_t messages = atomic_load(&((struct segment *)(uintptr_t)segment)->messages);
     assert_true(segment->offset <= model->count);
     while (model->count < segment->offset + messages) {
-        const uint8_t *frame =
-            segment->data + segment->marks[model->count - segment->offset].start;
+        const uint8_t *frame = segment->data + segment->marks[model->count - segment->offset].start;
         size_t size;
         frame += header_size(frame, &size);
         uint32_t number = number_of(frame);
@@ -129,7 +131,7 @@ static void learn(void) {
         struct home *home = home_of(name);
         if (home == NULL)
             continue;
-        list_for_each(node, &home->log.segments) {
+        list_for_each (node, &home->log.segments) {
             const struct segment *segment = container_of(node, struct segment, link);
             if (segment->offset + atomic_load(&((struct segment *)(uintptr_t)segment)->messages) >
                 models[name].count)
@@ -138,7 +140,8 @@ static void learn(void) {
     }
 }
 
-/* ---- checking what arrives ----------------------------------------------------------------------- */
+/* ---- checking what arrives
+ * ----------------------------------------------------------------------- */
 
 /* The next message that is not its own, of those that the model knows. */
 static void pass_own(struct walker *walker) {
@@ -187,7 +190,8 @@ static void take(struct walker *walker, struct bytes bytes) {
                      walker->partial_size > 0);
 }
 
-/* ---- what a client does -------------------------------------------------------------------------- */
+/* ---- what a client does
+ * -------------------------------------------------------------------------- */
 
 static void leave(struct walker *walker) {
     channel_unsubscribe(&walker->subscription);
@@ -209,7 +213,8 @@ static void skip_ahead(struct walker *walker) {
     uint64_t missed = subscription_skip(&walker->subscription);
     assert_true(cursor_position(&walker->subscription.cursor) >= position);
     learn();
-    /* `next` may have passed own messages that the cursor had not stepped over yet, or the reverse */
+    /* `next` may have passed own messages that the cursor had not stepped over yet, or the reverse
+     */
     const struct cursor *cursor = &walker->subscription.cursor;
     uint64_t offset = cursor->at->segment->offset + cursor->message;
     assert_true(offset >= missed);
@@ -311,8 +316,9 @@ static void publish(struct walker *walker, size_t name, size_t size) {
     } else if (home != NULL) {
         /* as hub_publish() at home does it, which makes texts */
         uint64_t start, end;
-        assert_int_equal(home_append(home, no_prefix, true, bytes_make(payload, size), &start, &end),
-                         ERROR_NONE);
+        assert_int_equal(
+            home_append(home, no_prefix, true, bytes_make(payload, size), &start, &end),
+            ERROR_NONE);
     } else {
         published_count--;
         total_published--;
@@ -320,7 +326,8 @@ static void publish(struct walker *walker, size_t name, size_t size) {
     learn();
 }
 
-/* ---- set-up ---------------------------------------------------------------------------------------- */
+/* ---- set-up
+ * ---------------------------------------------------------------------------------------- */
 
 static struct channel_settings settings = {.listed = true};
 
@@ -380,7 +387,8 @@ static void finish(void) {
     assert_int_equal(memory_live_blocks(), blocks_before);
 }
 
-/* ---- the random walk --------------------------------------------------------------------------- */
+/* ---- the random walk ---------------------------------------------------------------------------
+ */
 
 static uint64_t random_state;
 
@@ -457,7 +465,8 @@ static void random_walk_with_hardly_any_retention(void **state) {
         walk_and_check(200 + workers, workers, 8 * 1024, 6, true);
 }
 
-/* ---- single stories ---------------------------------------------------------------------------- */
+/* ---- single stories ----------------------------------------------------------------------------
+ */
 
 static void turn_all(void) {
     still_settle();
@@ -519,10 +528,10 @@ static void a_hint_that_meets_the_leave_letter(void **state) {
     subscribe(&walkers[1], 1, 0);
     still_settle();
     publish(&walkers[0], 0, 10);
-    still_turn_one(0);    /* the hint goes out */
-    leave(&walkers[1]);   /* the leave letter too */
-    still_turn_one(0);    /* the home handles it */
-    still_turn_one(1);    /* and only now is the hint read */
+    still_turn_one(0);  /* the hint goes out */
+    leave(&walkers[1]); /* the leave letter too */
+    still_turn_one(0);  /* the home handles it */
+    still_turn_one(1);  /* and only now is the hint read */
     finish();
 }
 
@@ -621,7 +630,8 @@ static void an_unlisted_home_goes_when_it_is_empty(void **state) {
     finish();
 }
 
-/* Any allocation of joining, publishing and leaving may fail: the walkers are told, nothing leaks. */
+/* Any allocation of joining, publishing and leaving may fail: the walkers are told, nothing leaks.
+ */
 static void join_and_publish_passively(void) {
     const struct bytes no_prefix = {0};
     for (unsigned i = 0; i < 2; i++) {
@@ -635,10 +645,12 @@ static void join_and_publish_passively(void) {
         struct subscription *subscription = &walkers[i].subscription;
         assert_true(walkers[i].joined != walkers[i].refused);
         if (walkers[i].joined)
-            channel_publish(subscription->channel, subscription, no_prefix, true, bytes_of("hello"));
+            channel_publish(subscription->channel, subscription, no_prefix, true,
+                            bytes_of("hello"));
         subscription_set_busy(subscription, true);
         if (walkers[i].joined)
-            channel_publish(subscription->channel, subscription, no_prefix, true, bytes_of("again"));
+            channel_publish(subscription->channel, subscription, no_prefix, true,
+                            bytes_of("again"));
     }
     still_settle();
 }

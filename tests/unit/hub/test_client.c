@@ -1,6 +1,7 @@
 /*
  * One client at a time, against a whole hub: handshakes, messages, pings, each way to end, slow
- * readers, shortage of memory. The hub's worker runs on a thread (pthread_create() in hub_threads.h).
+ * readers, shortage of memory. The hub's worker runs on a thread (pthread_create() in
+ * hub_threads.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,8 @@ static void begin(void) {
     hub_listen_on(0);
 }
 
-/* ---- handshakes ---------------------------------------------------------------------------------- */
+/* ---- handshakes
+ * ---------------------------------------------------------------------------------- */
 
 static void handshakes_that_are_refused(void **state) {
     (void)state;
@@ -108,7 +110,8 @@ static void frames_right_behind_the_handshake(void **state) {
     hub_end();
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------ */
 
 static void a_message_goes_to_all_others_with_its_prefix(void **state) {
     (void)state;
@@ -164,7 +167,8 @@ static void publishing_where_only_the_service_may(void **state) {
     hub_end();
 }
 
-/* ---- pings --------------------------------------------------------------------------------------- */
+/* ---- pings
+ * --------------------------------------------------------------------------------------- */
 
 static void pings_are_answered(void **state) {
     (void)state;
@@ -228,13 +232,17 @@ static void no_pong_in_time(void **state) {
     hub_end();
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------- */
+/* ---- ends
+ * ---------------------------------------------------------------------------------------- */
 
 static void closed_by_the_client(void **state) {
     (void)state;
     begin();
     int client = join("a");
-    send_frame(client, 0x88, "\x0F\xA0" "bye", 5);
+    send_frame(client, 0x88,
+               "\x0F\xA0"
+               "bye",
+               5);
     assert_true(read_frame(client));
     assert_int_equal(received.first, 0x88);
     assert_memory_equal(received.payload, "\x0F\xA0", 2);
@@ -317,7 +325,8 @@ static void end_that_is_not_followed(void **state) {
     hub_end();
 }
 
-/* ---- slow readers -------------------------------------------------------------------------------- */
+/* ---- slow readers
+ * -------------------------------------------------------------------------------- */
 
 enum { PIECE = 64 * 1024, PIECES = 400 };
 static uint8_t piece[PIECE];
@@ -424,7 +433,8 @@ static void a_message_larger_than_retention(void **state) {
     hub_end();
 }
 
-/* ---- the end of the hub -------------------------------------------------------------------------- */
+/* ---- the end of the hub
+ * -------------------------------------------------------------------------- */
 
 static void shutdown_flushes_and_closes(void **state) {
     (void)state;
@@ -472,7 +482,8 @@ static void shutdown_cuts_off_who_does_not_read(void **state) {
     close(silent);
 }
 
-/* ---- shortage of memory -------------------------------------------------------------------------- */
+/* ---- shortage of memory
+ * -------------------------------------------------------------------------- */
 
 /* A handshake and two messages with one allocation failing: whatever happens, it ends in order. */
 static void converse_without_memory(size_t spared) {

@@ -45,7 +45,7 @@ static uint64_t append(struct log *log, size_t size, uint64_t now) {
 
 static size_t segment_count(const struct log *log) {
     size_t count = 0;
-    list_for_each(node, &log->segments)
+    list_for_each (node, &log->segments)
         count++;
     return count;
 }
@@ -79,7 +79,7 @@ static void segments_are_seamless(void **state) {
     for (size_t i = 0; i < 5000; i++)
         append(&log, 1 + i * 13 % 2000, 0);
     uint64_t position = 0, offset = 0;
-    list_for_each(node, &log.segments) {
+    list_for_each (node, &log.segments) {
         const struct segment *segment = container_of(node, struct segment, link);
         uint32_t messages = atomic_load(&((struct segment *)(uintptr_t)segment)->messages);
         uint32_t filled = atomic_load(&((struct segment *)(uintptr_t)segment)->filled);
@@ -165,7 +165,8 @@ static void a_message_larger_than_a_segment_has_one_of_its_own(void **state) {
     log_fini(&log);
 }
 
-/* ---- retention -------------------------------------------------------------------------------- */
+/* ---- retention --------------------------------------------------------------------------------
+ */
 
 static void retention_by_messages(void **state) {
     (void)state;
@@ -268,7 +269,8 @@ static void trimming_nothing_is_harmless(void **state) {
     log_fini(&log);
 }
 
-/* ---- references ------------------------------------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------------------
+ */
 
 static void a_referenced_segment_outlives_its_log(void **state) {
     (void)state;
@@ -334,8 +336,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(positions_and_offsets_count_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(segments_are_seamless, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parts_become_one_message, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(segments_start_small_double_and_stop_at_a_sixteenth,
-                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(segments_start_small_double_and_stop_at_a_sixteenth, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(tiny_messages_fill_the_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_larger_than_a_segment_has_one_of_its_own, set_up,
                                         tear_down),
@@ -347,8 +349,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_newest_message_stays_however_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(trimming_nothing_is_harmless, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_referenced_segment_outlives_its_log, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_referenced_segment_outlives_retention, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_referenced_segment_outlives_retention, set_up, tear_down),
         cmocka_unit_test_setup_teardown(out_of_memory_appends_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

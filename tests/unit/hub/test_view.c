@@ -61,7 +61,7 @@ static void append(size_t size) {
 
 static size_t segment_count(void) {
     size_t count = 0;
-    list_for_each(node, &view->segments)
+    list_for_each (node, &view->segments)
         count++;
     return count;
 }
@@ -83,7 +83,8 @@ static void check_place(const struct cursor *cursor, uint64_t position) {
         assert_int_equal(cursor_rest_of_message(cursor).size, fixture.ends[whole] - position);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static void an_empty_view_has_nothing(void **state) {
     (void)state;
@@ -101,7 +102,8 @@ static void an_empty_view_has_nothing(void **state) {
     end();
 }
 
-/* One step of `step` bytes after another, over segment boundaries, from the first byte to the last. */
+/* One step of `step` bytes after another, over segment boundaries, from the first byte to the last.
+ */
 static void read_in_steps(size_t step) {
     struct cursor cursor = {0};
     uint64_t position = 0, counted = 0;
@@ -202,7 +204,8 @@ static void a_mark_without_its_bytes_yet(void **state) {
     end();
 }
 
-/* ---- placing ---------------------------------------------------------------------------------- */
+/* ---- placing ----------------------------------------------------------------------------------
+ */
 
 static void placing_at_any_position(void **state) {
     (void)state;
@@ -240,7 +243,8 @@ static void placing_before_the_view_is_placing_at_its_first_message(void **state
     end();
 }
 
-/* ---- letting go ------------------------------------------------------------------------------- */
+/* ---- letting go -------------------------------------------------------------------------------
+ */
 
 static void collecting_keeps_all_that_a_cursor_will_read(void **state) {
     (void)state;
