@@ -45,8 +45,7 @@ static void set_timer(struct client *client, uint64_t duration) {
     loop_start_timer(loop, &client->timer, loop->now + duration);
 }
 
-/* ---- its own output ---------------------------------------------------------------------------
- */
+/* ---- its own output ------------------------------------------------------------------------- */
 
 static enum error queue_output(struct client *client, const void *data, size_t size) {
     if (client->output == NULL) {
@@ -86,8 +85,7 @@ static void output_free(struct client *client) {
     client->output = NULL;
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void note_reason(struct client *client, enum close_reason reason) {
     if (client->reason == CLOSE_REASON_COUNT)
@@ -136,8 +134,7 @@ void client_finish(struct client *client, enum close_reason reason) {
     serve(client);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 /* What comes next from the log: the rest of a message when something else waits to go out. */
 static struct bytes next_of_log(struct client *client) {
@@ -180,8 +177,7 @@ static void readable(struct subscription *subscription) {
     serve(container_of(subscription, struct client, subscription));
 }
 
-/* ---- slow readers -----------------------------------------------------------------------------
- */
+/* ---- slow readers --------------------------------------------------------------------------- */
 
 /* Moves the rest of a half-sent message in front of the output, so that the log's segment is free.
  */
@@ -202,8 +198,9 @@ static enum error keep_rest(struct client *client) {
     if (error == ERROR_NONE)
         error = queue_output(client, queued.data, queued.size);
     buffer_fini(&queued);
-    if (error == ERROR_NONE)
-        subscription_sent(subscription, rest.size);
+    if (error == ERROR_NONE) /* the message goes out whole, so it counts as delivered */
+        counter_add(&worker_of(client)->statistics.deliveries,
+                    subscription_sent(subscription, rest.size));
     return error;
 }
 
@@ -245,8 +242,7 @@ static void fell_behind(struct subscription *subscription) {
         apply_slow_policy(client);
 }
 
-/* ---- sent -------------------------------------------------------------------------------------
- */
+/* ---- sent ----------------------------------------------------------------------------------- */
 
 static void log_sent(struct client *client, size_t size) {
     struct hub_statistics *statistics = &worker_of(client)->statistics;
@@ -274,8 +270,7 @@ static void sent(struct transport *transport, size_t size, enum error error) {
         serve(client);
 }
 
-/* ---- receiving --------------------------------------------------------------------------------
- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static void publish(struct client *client, bool binary, struct bytes payload) {
     struct hub_worker *worker = worker_of(client);
@@ -400,8 +395,7 @@ static void published(struct subscription *subscription, enum error error) {
     serve(client);
 }
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 static void send_ping(struct client *client) {
     struct hub_worker *worker = worker_of(client);
@@ -431,8 +425,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"hub_client_timer", timed_out};
 
-/* ---- the connection's beginning and end -------------------------------------------------------
- */
+/* ---- the connection's beginning and end ----------------------------------------------------- */
 
 static void count_close(struct client *client) {
     struct hub_worker *worker = worker_of(client);
@@ -520,8 +513,7 @@ const struct subscription_events subscription_events = {
     .published = published,
 };
 
-/* ---- the handshake ----------------------------------------------------------------------------
- */
+/* ---- the handshake -------------------------------------------------------------------------- */
 
 void client_handle_http_closed(struct http_connection *connection) {
     struct client *client = container_of(connection, struct client, connection);
