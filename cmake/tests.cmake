@@ -30,3 +30,14 @@ endforeach()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME layers COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/cmake/check_layers.py
                              ${CMAKE_SOURCE_DIR})
+
+# One ctest for each file of end-to-end tests: real clients and servers against the built program. The
+# name is end_to_end_NAME.
+file(GLOB end_to_end_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/end_to_end/test_*.py)
+foreach(source ${end_to_end_tests})
+    get_filename_component(name ${source} NAME_WE)
+    string(REPLACE "test_" "end_to_end_" test ${name})
+    add_test(NAME ${test} COMMAND Python3::Interpreter -m pytest -q -p no:cacheprovider ${source})
+    set_tests_properties(${test} PROPERTIES
+        ENVIRONMENT RINGCAST=$<TARGET_FILE:ringcast> TIMEOUT 300 LABELS end_to_end)
+endforeach()

@@ -65,8 +65,7 @@ struct chat {
     int exit_code;
 };
 
-/* ---- the end, whichever way it comes ----------------------------------------------------------
- */
+/* ---- the end, whichever way it comes -------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct chat, signals)->loop);
@@ -109,8 +108,7 @@ static void fail(struct chat *chat, const char *what, const char *why) {
     end(chat, EXIT_SOME_FAILED);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static void send_more(struct chat *chat) {
     if (chat->state == CHAT_ENDED || transport_is_sending(&chat->transport))
@@ -170,8 +168,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"chat_timeout", timed_out};
 
-/* ---- what is typed ----------------------------------------------------------------------------
- */
+/* ---- what is typed -------------------------------------------------------------------------- */
 
 static bool says_leave(struct bytes line) {
     return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
@@ -229,8 +226,7 @@ static void input_ready(struct operation *operation, const struct completion *co
 
 static const struct handler input_handler = {"chat_input", input_ready};
 
-/* ---- what arrives -----------------------------------------------------------------------------
- */
+/* ---- what arrives --------------------------------------------------------------------------- */
 
 static void print_message(struct chat *chat, struct bytes payload) {
     if (!output_write(payload) || !output_write(bytes_of("\n")))
@@ -274,8 +270,7 @@ static void take_messages(struct chat *chat, uint8_t *data, size_t size) {
     }
 }
 
-/* ---- the handshake ----------------------------------------------------------------------------
- */
+/* ---- the handshake -------------------------------------------------------------------------- */
 
 static enum error write_handshake(struct chat *chat) {
     uint8_t nonce[WS_NONCE_SIZE];
@@ -352,8 +347,7 @@ static void take_handshake(struct chat *chat, uint8_t *data, size_t size) {
     }
 }
 
-/* ---- the connection ---------------------------------------------------------------------------
- */
+/* ---- the connection ------------------------------------------------------------------------- */
 
 static struct chat *chat_of(struct transport *transport) {
     return container_of(transport, struct chat, transport);
@@ -445,8 +439,7 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
         fail(chat, "looking up the name", error_text(error));
 }
 
-/* ---- the command ------------------------------------------------------------------------------
- */
+/* ---- the command ---------------------------------------------------------------------------- */
 
 /* A WebSocket URL is its HTTP twin under another scheme (RFC 6455 section 3). */
 static enum error parse_url(struct chat *chat, const char *text) {

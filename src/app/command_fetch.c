@@ -46,8 +46,7 @@ struct fetch_run {
     char *cause; /* with --fail-fast: what stopped the rest */
 };
 
-/* ---- arguments --------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------ */
 
 static bool parse_count(const char *option, const char *text, unsigned *count) {
     uint64_t value;
@@ -106,8 +105,7 @@ static bool parse_arguments(struct fetch_arguments *parsed, int count, char **ar
     return true;
 }
 
-/* ---- URLs -------------------------------------------------------------------------------------
- */
+/* ---- URLs ----------------------------------------------------------------------------------- */
 
 /* From the arguments, where - stands for standard input; without any, from the config. */
 static enum error gather_urls(struct fetch_run *run, const struct config *config, int count,
@@ -127,8 +125,7 @@ static const char *next_url(struct round *round) {
     return run->next < run->urls.count ? url_list_at(&run->urls, run->next++) : NULL;
 }
 
-/* ---- progress ---------------------------------------------------------------------------------
- */
+/* ---- progress ------------------------------------------------------------------------------- */
 
 static void clear_progress(struct fetch_run *run) {
     if (run->progress_shown)
@@ -152,8 +149,7 @@ static void show_progress(struct timer *timer) {
 
 static const struct timer_handler progress_handler = {"fetch_progress", show_progress};
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 /* Nobody reads what is printed: the rest need not be fetched. */
 static void write_output(struct fetch_run *run) {
@@ -213,8 +209,7 @@ static void round_ended(struct round *round) {
 
 static const struct round_events round_events = {next_url, take_result, round_ended};
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static void signal_received(struct signals *signals, int number) {
     struct fetch_run *run = container_of(signals, struct fetch_run, signals);

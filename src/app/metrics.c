@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-/* ---- one row a counter ------------------------------------------------------------------------
- */
+/* ---- one row a counter ---------------------------------------------------------------------- */
 
 struct metric {
     const char *name;
@@ -73,8 +72,7 @@ static const struct metric fetch_metrics[] = {
     FETCH_METRIC(body_bytes, "fetch_body_bytes_total", "counter", "Bytes of bodies received."),
 };
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static uint64_t counter_at(const void *statistics, size_t offset) {
     return counter_read((const struct counter *)(const void *)((const char *)statistics + offset));
@@ -120,8 +118,7 @@ static enum error append_histogram(struct buffer *out, const char *name, const c
     return error;
 }
 
-/* ---- the hub ----------------------------------------------------------------------------------
- */
+/* ---- the hub -------------------------------------------------------------------------------- */
 
 static uint64_t sum_over_workers(const struct service *service, size_t offset, bool of_server) {
     uint64_t sum = 0;
@@ -157,8 +154,7 @@ static enum error append_hub(const struct service *service, struct buffer *out) 
     return error == ERROR_NONE ? append_closes(service, out) : error;
 }
 
-/* ---- the fetcher ------------------------------------------------------------------------------
- */
+/* ---- the fetcher ---------------------------------------------------------------------------- */
 
 static enum error append_failures(const struct session_statistics *statistics, struct buffer *out) {
     const char *name = "ringcast_fetches_failed_total";
@@ -184,8 +180,7 @@ static enum error append_fetcher(const struct service *service, struct buffer *o
                : error;
 }
 
-/* ---- loops and process ------------------------------------------------------------------------
- */
+/* ---- loops and process ---------------------------------------------------------------------- */
 
 static enum error append_slow_callbacks(const struct service *service, struct buffer *out) {
     const char *name = "ringcast_slow_callbacks_total";

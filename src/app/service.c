@@ -20,8 +20,7 @@ enum {
     CUT_OFF_BEFORE = 10,     /* clients are cut off this part before the end of it */
 };
 
-/* ---- results: printed, and published when changed ---------------------------------------------
- */
+/* ---- results: printed, and published when changed ------------------------------------------- */
 
 static void publish_result(struct service *service, const char *channel,
                            const struct fetch_result *result) {
@@ -81,8 +80,7 @@ static enum error start_schedule(struct service *service) {
     return error;
 }
 
-/* ---- stopping, in order -----------------------------------------------------------------------
- */
+/* ---- stopping, in order --------------------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     struct service *service = container_of(signals, struct service, signals);
@@ -138,8 +136,7 @@ static void signal_received(struct signals *signals, int number) {
     stop(service);
 }
 
-/* ---- the hub ----------------------------------------------------------------------------------
- */
+/* ---- the hub -------------------------------------------------------------------------------- */
 
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
@@ -224,8 +221,7 @@ static enum error start_hub(struct service *service) {
     return error;
 }
 
-/* ---- starting ---------------------------------------------------------------------------------
- */
+/* ---- starting ------------------------------------------------------------------------------- */
 
 static void complain(const char *what, enum error error) {
     log_write(LOG_ERROR, "service", what, LOG_TEXT("error", error_text(error)));

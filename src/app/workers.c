@@ -5,8 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* ---- calls from worker 0, which waits for them ------------------------------------------------
- */
+/* ---- calls from worker 0, which waits for them ---------------------------------------------- */
 
 struct call {
     struct letter letter;
@@ -43,8 +42,7 @@ enum error workers_call(struct workers *workers, unsigned index,
     return call.error;
 }
 
-/* ---- threads ----------------------------------------------------------------------------------
- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 struct start {
     struct worker *worker;

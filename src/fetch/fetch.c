@@ -37,8 +37,7 @@ static struct loop *loop_of(const struct fetch *fetch) {
     return fetch->session->loop;
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void stop_timers(struct fetch *fetch) {
     loop_stop_timer(loop_of(fetch), &fetch->total);
@@ -137,8 +136,7 @@ static void cancelled(struct scope_member *member) {
 
 static const struct scope_member_handler member_handler = {"fetch", cancelled};
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 static void time_out(struct fetch *fetch, const char *what, uint64_t limit) {
     if (fetch->state == FETCH_ENDING)
@@ -182,8 +180,7 @@ static void begin_phase(struct fetch *fetch, enum fetch_state state, const char 
     loop_start_timer(loop_of(fetch), &fetch->phase, fetch->phase_began + limit);
 }
 
-/* ---- connecting -------------------------------------------------------------------------------
- */
+/* ---- connecting ----------------------------------------------------------------------------- */
 
 static void dialled(void *context, int descriptor, enum error error,
                     const struct address *address) {
@@ -247,8 +244,7 @@ void fetch_begin(struct fetch *fetch) {
     fetch_connected(fetch);
 }
 
-/* ---- the request ------------------------------------------------------------------------------
- */
+/* ---- the request ---------------------------------------------------------------------------- */
 
 static enum error write_request(struct fetch *fetch, struct buffer *target) {
     struct http_field fields[] = {
@@ -303,8 +299,7 @@ void fetch_sent(struct fetch *fetch, size_t size, enum error error) {
         send_request(connection);
 }
 
-/* ---- the response -----------------------------------------------------------------------------
- */
+/* ---- the response --------------------------------------------------------------------------- */
 
 static bool is_success(int status) {
     return status >= 200 && status <= 299;
@@ -435,8 +430,7 @@ void fetch_received(struct fetch *fetch, struct bytes data) {
     }
 }
 
-/* ---- the connection's end ---------------------------------------------------------------------
- */
+/* ---- the connection's end ------------------------------------------------------------------- */
 
 /* A pooled connection may have been closed by its server while our request was on the way: one more
  * try on a fresh one costs nothing and hides nothing, since not a byte of an answer came. */
@@ -476,8 +470,7 @@ void fetch_ended(struct fetch *fetch, enum error error) {
     fail(fetch, error);
 }
 
-/* ---- the beginning ----------------------------------------------------------------------------
- */
+/* ---- the beginning -------------------------------------------------------------------------- */
 
 static enum error parse(struct fetch *fetch) {
     enum error error = url_parse(&fetch->url, bytes_of(fetch->result.url), NULL);

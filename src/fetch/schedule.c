@@ -50,8 +50,7 @@ static struct loop *loop_of(const struct schedule *schedule) {
     return session_loop(schedule->session);
 }
 
-/* ---- one round of a group ---------------------------------------------------------------------
- */
+/* ---- one round of a group ------------------------------------------------------------------- */
 
 static const char *next_url(struct round *round) {
     struct group *group = group_of(round);
@@ -134,8 +133,7 @@ static void time_came(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 
-/* ---- stopping ---------------------------------------------------------------------------------
- */
+/* ---- stopping ------------------------------------------------------------------------------- */
 
 static void schedule_free(struct schedule *schedule) {
     for (size_t i = 0; i < schedule->group_count; i++)
@@ -177,8 +175,7 @@ void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(v
     finish_if_over(schedule);
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 static struct group *group_for(struct schedule *schedule, uint64_t every) {
     for (size_t i = 0; i < schedule->group_count; i++)

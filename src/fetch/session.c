@@ -5,8 +5,7 @@
 
 #include "base/memory.h"
 
-/* ---- origins ----------------------------------------------------------------------------------
- */
+/* ---- origins -------------------------------------------------------------------------------- */
 
 static enum error origin_key(const struct url *url, struct buffer *key) {
     enum error error = buffer_append_text(key, url->scheme == URL_HTTPS ? "https " : "http ");
@@ -53,8 +52,7 @@ void origin_collect(struct origin *origin) {
     memory_free(origin);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------
- */
+/* ---- slots ---------------------------------------------------------------------------------- */
 
 static void note_readiness(struct origin *origin) {
     struct session *session = origin->session;
@@ -111,8 +109,7 @@ void session_release(struct origin *origin) {
     origin_collect(origin);
 }
 
-/* ---- TLS --------------------------------------------------------------------------------------
- */
+/* ---- TLS ------------------------------------------------------------------------------------ */
 
 enum error session_tls(struct session *session, struct tls_context **context,
                        struct tls_detail *detail) {
@@ -125,8 +122,7 @@ enum error session_tls(struct session *session, struct tls_context **context,
     return error;
 }
 
-/* ---- life cycle -------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 static void finish_close(void *context) {
     struct session *session = context;

@@ -58,8 +58,7 @@ struct fetch_connection {
     bool used; /* it has served a response before */
 };
 
-/* ---- session.c: slots and origins -------------------------------------------------------------
- */
+/* ---- session.c: slots and origins ----------------------------------------------------------- */
 
 /* Queues a fetch for its origin's next slot; fetch_begin() follows. */
 enum error session_queue(struct session *session, struct fetch *fetch);
@@ -77,8 +76,7 @@ enum error session_tls(struct session *session, struct tls_context **context,
 /* Frees an origin that nothing refers to any more. */
 void origin_collect(struct origin *origin);
 
-/* ---- connection.c: the pool -------------------------------------------------------------------
- */
+/* ---- connection.c: the pool ----------------------------------------------------------------- */
 
 /* The most recently used idle connection of an origin, or NULL. It is `fetch`'s from now on. */
 struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch);
@@ -96,8 +94,7 @@ void connection_keep(struct fetch_connection *connection);
 /* Closes it and parts it from its fetch. It frees itself. */
 void connection_drop(struct fetch_connection *connection);
 
-/* ---- fetch.c: what connections tell their fetch ------------------------------------------------
- */
+/* ---- fetch.c: what connections tell their fetch --------------------------------------------- */
 
 void fetch_begin(struct fetch *fetch);
 void fetch_connected(struct fetch *fetch);

@@ -8,8 +8,7 @@
 
 enum { OWN_RANGES_FIRST = 4 };
 
-/* ---- own messages ahead of the cursor ---------------------------------------------------------
- */
+/* ---- own messages ahead of the cursor ------------------------------------------------------- */
 
 static struct own_range *first_own(struct own_ranges *own) {
     return own == NULL ? NULL : &own->items[own->first];
@@ -78,8 +77,7 @@ static struct bytes step_over_own(struct subscription *subscription, struct byte
     return range;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* While a publish is unanswered, own messages may be among what is filled behind `settled`. That is
  * between two messages, so a message that was begun is always wholly before it. */
@@ -132,8 +130,7 @@ uint64_t subscription_skip(struct subscription *subscription) {
     return offset_of(&subscription->cursor) - before;
 }
 
-/* ---- what the home tells ----------------------------------------------------------------------
- */
+/* ---- what the home tells -------------------------------------------------------------------- */
 
 static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
     list_for_each (node, subscriptions)
@@ -185,8 +182,7 @@ static void flush(struct task *task) {
 
 static const struct task_handler flush_handler = {"hub_flush", flush};
 
-/* ---- joining and leaving the home -------------------------------------------------------------
- */
+/* ---- joining and leaving the home ----------------------------------------------------------- */
 
 static void deliver_join(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);
@@ -278,8 +274,7 @@ void channel_left(struct channel *channel, struct join *join) {
         channel_free(channel);
 }
 
-/* ---- subscribing ------------------------------------------------------------------------------
- */
+/* ---- subscribing ---------------------------------------------------------------------------- */
 
 static struct channel *channel_new(struct hub_worker *worker, struct bytes name) {
     struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 1);
@@ -339,8 +334,7 @@ void channel_unsubscribe(struct subscription *subscription) {
     leave_if_empty(channel);
 }
 
-/* ---- publishing -------------------------------------------------------------------------------
- */
+/* ---- publishing ----------------------------------------------------------------------------- */
 
 /* Is the client at the head, so that its new message is the next thing that its cursor meets? */
 static bool stands_at_own(struct subscription *source, uint64_t start, uint64_t end) {

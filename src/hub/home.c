@@ -9,8 +9,7 @@
 #include "worker.h"
 #include "ws/frame_encode.h"
 
-/* ---- making and finding -----------------------------------------------------------------------
- */
+/* ---- making and finding --------------------------------------------------------------------- */
 
 static void tell_readers(struct task *task);
 static const struct task_handler tell_handler = {"hub_tell_readers", tell_readers};
@@ -88,8 +87,7 @@ enum error home_find(struct hub_worker *worker, struct bytes name, struct home *
     return ERROR_NONE;
 }
 
-/* ---- telling readers --------------------------------------------------------------------------
- */
+/* ---- telling readers ------------------------------------------------------------------------ */
 
 static void deliver_segment(struct letter *letter) {
     struct view_segment *at = container_of(letter, struct view_segment, letter);
@@ -143,8 +141,7 @@ static void tell_readers(struct task *task) {
     }
 }
 
-/* ---- appending --------------------------------------------------------------------------------
- */
+/* ---- appending ------------------------------------------------------------------------------ */
 
 static void head_moved(struct home *home) {
     struct channel *local = home->readers[home->worker->index].channel;
@@ -176,8 +173,7 @@ enum error home_append(struct home *home, struct bytes prefix, bool binary, stru
     return ERROR_NONE;
 }
 
-/* ---- requests of other workers ----------------------------------------------------------------
- */
+/* ---- requests of other workers -------------------------------------------------------------- */
 
 static void deliver_join_answer(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);
@@ -252,8 +248,7 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
         loop_send(worker->hub->workers[publish->sender].loop, &publish->letter);
 }
 
-/* ---- collecting -------------------------------------------------------------------------------
- */
+/* ---- collecting ----------------------------------------------------------------------------- */
 
 static bool hints_are_home(const struct home *home) {
     for (unsigned i = 0; i < home->worker->hub->worker_count; i++)

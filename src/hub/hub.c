@@ -9,8 +9,7 @@
 
 enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024, NAME_MAX_SIZE = 255 };
 
-/* ---- names and homes --------------------------------------------------------------------------
- */
+/* ---- names and homes ------------------------------------------------------------------------ */
 
 static bool is_name_character(uint8_t byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -30,8 +29,7 @@ struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name) {
     return &hub->workers[map_hash(name) % hub->worker_count];
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static bool is_channel_path(struct bytes target) {
     struct bytes folder = bytes_of("/channels/");
@@ -62,8 +60,7 @@ static const struct http_server_events server_events = {
     .closed = client_handle_http_closed,
 };
 
-/* ---- life cycle -------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 enum error hub_new(const struct hub_options *options, struct loop *const *loops,
                    unsigned worker_count, struct hub **hub_out) {

@@ -41,8 +41,7 @@ static struct view_segment *after(const struct view *view, const struct view_seg
     return next == &view->segments ? NULL : container_of(next, struct view_segment, link);
 }
 
-/* ---- placing ----------------------------------------------------------------------------------
- */
+/* ---- placing -------------------------------------------------------------------------------- */
 
 static void enter(struct cursor *cursor, struct view_segment *at, uint32_t message,
                   uint32_t position) {
@@ -90,8 +89,7 @@ void cursor_remove(struct cursor *cursor) {
     *cursor = (struct cursor){0};
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct bytes cursor_range(struct view *view, struct cursor *cursor) {
     for (;;) {
@@ -149,8 +147,7 @@ struct bytes cursor_rest_of_message(const struct cursor *cursor) {
                       message_end(cursor) - cursor->position);
 }
 
-/* ---- letting go -------------------------------------------------------------------------------
- */
+/* ---- letting go ----------------------------------------------------------------------------- */
 
 struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) {
     list_for_each (node, &view->segments) {

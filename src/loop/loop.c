@@ -107,8 +107,7 @@ static void run_tasks(struct loop *loop, struct list_node *tasks) {
     }
 }
 
-/* ---- turning ----------------------------------------------------------------------------------
- */
+/* ---- turning -------------------------------------------------------------------------------- */
 
 static bool has_work(struct loop *loop) {
     return !list_is_empty(&loop->ready) || !list_is_empty(&loop->turn_end) ||
@@ -155,8 +154,7 @@ void loop_stop(struct loop *loop) {
     loop->stopping = true;
 }
 
-/* ---- asking for callbacks ---------------------------------------------------------------------
- */
+/* ---- asking for callbacks ------------------------------------------------------------------- */
 
 static void post_to(struct list_node *list, struct task *task) {
     assert(task->handler != NULL);

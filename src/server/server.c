@@ -7,8 +7,7 @@
 #include "exchange.h"
 #include "ring/socket.h"
 
-/* ---- accepting --------------------------------------------------------------------------------
- */
+/* ---- accepting ------------------------------------------------------------------------------ */
 
 static void refuse(struct http_server *server, int descriptor) {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
@@ -45,8 +44,7 @@ static void accepted(struct listener *listener, int descriptor) {
     counter_add(&server->statistics.open, 1);
 }
 
-/* ---- ending -----------------------------------------------------------------------------------
- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 static void end_if_done(struct http_server *server) {
     if (server->listeners_open > 0 || !server->closing || server->connections.loop != NULL)
@@ -79,8 +77,7 @@ void http_connection_free(struct http_connection *connection) {
     memory_free(connection);
 }
 
-/* ---- life cycle -------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_server_options *options,

@@ -24,8 +24,7 @@ static struct transport *transport_of(struct stream *stream) {
     return container_of(stream, struct transport, stream);
 }
 
-/* ---- plain ------------------------------------------------------------------------------------
- */
+/* ---- plain ---------------------------------------------------------------------------------- */
 
 static void plain_received(struct stream *stream, uint8_t *data, size_t size) {
     struct transport *transport = transport_of(stream);
@@ -54,8 +53,7 @@ static const struct stream_events plain_events = {
     .closed = plain_closed,
 };
 
-/* ---- under TLS --------------------------------------------------------------------------------
- */
+/* ---- under TLS ------------------------------------------------------------------------------ */
 
 /* Starts sending what the engine has written, unless a send is in flight. */
 static void flush(struct transport *transport) {
@@ -181,8 +179,7 @@ static const struct stream_events secure_events = {
     .closed = secure_closed,
 };
 
-/* ---- both -------------------------------------------------------------------------------------
- */
+/* ---- both ----------------------------------------------------------------------------------- */
 
 void transport_init_plain(struct transport *transport, struct loop *loop, int descriptor,
                           const struct transport_events *events) {

@@ -23,8 +23,7 @@ static void begin(void) {
     hub_listen_on(0);
 }
 
-/* ---- handshakes
- * ---------------------------------------------------------------------------------- */
+/* ---- handshakes ----------------------------------------------------------------------------- */
 
 static void handshakes_that_are_refused(void **state) {
     (void)state;
@@ -110,8 +109,7 @@ static void frames_right_behind_the_handshake(void **state) {
     hub_end();
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 static void a_message_goes_to_all_others_with_its_prefix(void **state) {
     (void)state;
@@ -167,8 +165,7 @@ static void publishing_where_only_the_service_may(void **state) {
     hub_end();
 }
 
-/* ---- pings
- * --------------------------------------------------------------------------------------- */
+/* ---- pings ---------------------------------------------------------------------------------- */
 
 static void pings_are_answered(void **state) {
     (void)state;
@@ -232,8 +229,7 @@ static void no_pong_in_time(void **state) {
     hub_end();
 }
 
-/* ---- ends
- * ---------------------------------------------------------------------------------------- */
+/* ---- ends ----------------------------------------------------------------------------------- */
 
 static void closed_by_the_client(void **state) {
     (void)state;
@@ -325,8 +321,7 @@ static void end_that_is_not_followed(void **state) {
     hub_end();
 }
 
-/* ---- slow readers
- * -------------------------------------------------------------------------------- */
+/* ---- slow readers --------------------------------------------------------------------------- */
 
 enum { PIECE = 64 * 1024, PIECES = 400 };
 static uint8_t piece[PIECE];
@@ -433,8 +428,7 @@ static void a_message_larger_than_retention(void **state) {
     hub_end();
 }
 
-/* ---- the end of the hub
- * -------------------------------------------------------------------------- */
+/* ---- the end of the hub --------------------------------------------------------------------- */
 
 static void shutdown_flushes_and_closes(void **state) {
     (void)state;
@@ -482,8 +476,7 @@ static void shutdown_cuts_off_who_does_not_read(void **state) {
     close(silent);
 }
 
-/* ---- shortage of memory
- * -------------------------------------------------------------------------- */
+/* ---- shortage of memory --------------------------------------------------------------------- */
 
 /* A handshake and two messages with one allocation failing: whatever happens, it ends in order. */
 static void converse_without_memory(size_t spared) {
