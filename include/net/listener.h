@@ -29,11 +29,12 @@ struct listener {
 };
 
 /*
- * Listens on `address`. If its port is 0, the kernel picks one and `address` tells it. The listener
- * is the caller's memory until `closed`.
+ * Listens on `address`, alone or, if `join`, beside this process's other listeners on it (see
+ * socket_listen()). If the port is 0, the kernel picks one and `address` tells it. The listener is
+ * the caller's memory until `closed`.
  */
 enum error listener_open(struct listener *listener, struct loop *loop, struct address *address,
-                         const struct listener_events *events);
+                         bool join, const struct listener_events *events);
 
 /* Stops accepting; `closed` follows. */
 void listener_close(struct listener *listener);

@@ -109,7 +109,7 @@ struct ring_backend {
 /* The immediate calls on sockets: none of them waits. Results are >= 0, or a negative errno. */
 struct socket_calls {
     int (*open)(struct ring *ring, int family, int type);
-    int (*listen)(struct ring *ring, const struct sockaddr *address, socklen_t size);
+    int (*listen)(struct ring *ring, const struct sockaddr *address, socklen_t size, bool join);
     int (*connect)(struct ring *ring, int descriptor, const struct sockaddr *address,
                    socklen_t size);
     ssize_t (*receive)(struct ring *ring, int descriptor, void *data, size_t size,

@@ -12,11 +12,12 @@
 enum error socket_open(struct ring *ring, int family, int type, int *descriptor);
 
 /*
- * A listening stream socket on `address`, shared with the other workers (SO_REUSEPORT), dual-stack
- * off. Connections accepted from it send small messages at once (TCP_NODELAY).
+ * A listening stream socket on `address`, dual-stack off. Connections accepted from it send small
+ * messages at once (TCP_NODELAY). The first one on an address must have it for itself:
+ * ERROR_ADDRESS_IN_USE if anybody listens there. The other workers' ones `join` it (SO_REUSEPORT).
  */
 enum error socket_listen(struct ring *ring, const struct sockaddr *address, socklen_t size,
-                         int *descriptor);
+                         bool join, int *descriptor);
 
 /* Sends what fits without waiting; what became of it is not told. For courtesies only. */
 void socket_send_once(struct ring *ring, int descriptor, const void *data, size_t size);

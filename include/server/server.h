@@ -33,6 +33,7 @@ struct http_server_options {
     uint64_t idle_timeout;  /* of a kept-alive connection between requests */
     size_t max_body;
     unsigned max_connections;
+    bool join; /* listens beside another worker's server, on the same addresses */
 };
 
 struct http_server_statistics {

@@ -100,6 +100,7 @@ void hub_start(struct hub *hub, unsigned index) {
         .idle_timeout = IDLE_SECONDS * SECOND,
         .max_body = BODY_MAX,
         .max_connections = hub->options.max_connections,
+        .join = index > 0,
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->collect.handler = &collect_handler;

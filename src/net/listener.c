@@ -61,7 +61,7 @@ static void accept_completed(struct operation *operation, const struct completio
 static const struct handler accept_handler = {"accept", accept_completed};
 
 enum error listener_open(struct listener *listener, struct loop *loop, struct address *address,
-                         const struct listener_events *events) {
+                         bool join, const struct listener_events *events) {
     *listener = (struct listener){
         .loop = loop,
         .events = events,
@@ -69,7 +69,7 @@ enum error listener_open(struct listener *listener, struct loop *loop, struct ad
         .resume.handler = &resume_handler,
         .retry.handler = &retry_handler,
     };
-    enum error error = socket_listen(loop->ring, &address->socket.any, address_size(address),
+    enum error error = socket_listen(loop->ring, &address->socket.any, address_size(address), join,
                                      &listener->descriptor);
     if (error != ERROR_NONE)
         return error;

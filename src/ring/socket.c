@@ -13,8 +13,8 @@ enum error socket_open(struct ring *ring, int family, int type, int *descriptor)
 }
 
 enum error socket_listen(struct ring *ring, const struct sockaddr *address, socklen_t size,
-                         int *descriptor) {
-    return answer(ring->backend->sockets->listen(ring, address, size), descriptor);
+                         bool join, int *descriptor) {
+    return answer(ring->backend->sockets->listen(ring, address, size, join), descriptor);
 }
 
 enum error socket_peer(struct ring *ring, int descriptor, struct sockaddr *address,

@@ -100,7 +100,8 @@ enum error http_server_listen(struct http_server *server, struct address *addres
         struct listener *listener = &server->listeners[server->listener_count];
         if (address_port(&addresses[i]) == 0)
             address_set_port(&addresses[i], port);
-        enum error error = listener_open(listener, server->loop, &addresses[i], &listener_events);
+        enum error error = listener_open(listener, server->loop, &addresses[i],
+                                         server->options.join, &listener_events);
         if (error == ERROR_NONE) {
             port = address_port(&addresses[i]);
             listener->index = server->listener_count++;

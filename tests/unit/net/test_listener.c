@@ -31,7 +31,7 @@ static void start(void) {
     close_when_accepted = false;
     counter_set(&shortages, 0);
     address = loopback(0);
-    assert_int_equal(listener_open(&listener, &loop, &address, &events), ERROR_NONE);
+    assert_int_equal(listener_open(&listener, &loop, &address, false, &events), ERROR_NONE);
     listener.shortages = &shortages;
 }
 
@@ -70,7 +70,7 @@ static void ipv6_is_its_own_family(void **state) {
     start();
     finish();
     address = address_v6(any, 0);
-    assert_int_equal(listener_open(&listener, &loop, &address, &events), ERROR_NONE);
+    assert_int_equal(listener_open(&listener, &loop, &address, false, &events), ERROR_NONE);
     struct address v4 = loopback(address_port(&address));
     struct address other = v4;
     int also = listen_at(&other, 1); /* the IPv4 port is still free */
@@ -83,8 +83,25 @@ static void an_address_in_use_is_refused(void **state) {
     (void)state;
     struct address taken = loopback(0);
     int stranger = listen_at(&taken, 1);
-    assert_int_equal(listener_open(&listener, &loop, &taken, &events), ERROR_ADDRESS_IN_USE);
+    for (int join = 0; join <= 1; join++)
+        assert_int_equal(listener_open(&listener, &loop, &taken, join, &events),
+                         ERROR_ADDRESS_IN_USE);
     close(stranger);
+}
+
+/* Also when the other one would let it in: two programs must not share the clients of a port. */
+static void only_who_joins_shares_an_address(void **state) {
+    (void)state;
+    struct listener second;
+    start();
+    assert_int_equal(listener_open(&second, &loop, &address, false, &events), ERROR_ADDRESS_IN_USE);
+    assert_int_equal(listener_open(&second, &loop, &address, true, &events), ERROR_NONE);
+    struct listener third;
+    assert_int_equal(listener_open(&third, &loop, &address, false, &events), ERROR_ADDRESS_IN_USE);
+    listener_close(&second);
+    wait_for(closings == 1);
+    closings = 0;
+    finish();
 }
 
 static void out_of_descriptors_it_waits_for_one_to_close(void **state) {
@@ -180,6 +197,7 @@ int main(void) {
         loop_test(the_kernel_picks_port_0),
         loop_test(ipv6_is_its_own_family),
         loop_test(an_address_in_use_is_refused),
+        loop_test(only_who_joins_shares_an_address),
         loop_test(out_of_descriptors_it_waits_for_one_to_close),
         loop_test(out_of_descriptors_it_tries_again_by_itself),
         loop_test(closed_before_its_first_turn),

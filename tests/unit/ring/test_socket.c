@@ -11,7 +11,7 @@ static struct sockaddr_in address_of(uint32_t host) {
 }
 
 static enum error listen_on(struct sockaddr_in *address, int *descriptor) {
-    return socket_listen(ring, (struct sockaddr *)address, sizeof *address, descriptor);
+    return socket_listen(ring, (struct sockaddr *)address, sizeof *address, false, descriptor);
 }
 
 static void an_unknown_family_is_unsupported(void **state) {

@@ -16,7 +16,8 @@ static int listen_somewhere(struct sockaddr_in *address) {
     int listener;
     socklen_t size = sizeof *address;
     *address = loopback(0);
-    assert_int_equal(socket_listen(ring, (struct sockaddr *)address, size, &listener), ERROR_NONE);
+    assert_int_equal(socket_listen(ring, (struct sockaddr *)address, size, false, &listener),
+                     ERROR_NONE);
     assert_int_equal(socket_local(ring, listener, (struct sockaddr *)address, &size), ERROR_NONE);
     return listener;
 }
