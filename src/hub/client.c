@@ -351,6 +351,7 @@ static void handle(struct client *client, enum message_event event, const struct
         break;
     case MESSAGE_FAILED:
         client_close(client, close_reason_of_error(message->error));
+        client->peer_closed = true; /* RFC 6455 section 7.1.7: nothing more of it is read */
         break;
     case MESSAGE_NEEDS_MORE:
         break;
