@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,8 +11,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-static enum log_level current_level = LOG_INFO;
-static enum log_format current_format = LOG_FORMAT_TEXT;
+/* Read by every thread, and changed while they run when the config is read again. */
+static _Atomic enum log_level current_level = LOG_INFO;
+static _Atomic enum log_format current_format = LOG_FORMAT_TEXT;
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
