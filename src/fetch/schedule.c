@@ -136,9 +136,9 @@ static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 /* ---- stopping ------------------------------------------------------------------------------- */
 
 static void schedule_free(struct schedule *schedule) {
-    for (size_t i = 0; i < schedule->group_count; i++)
+    for (size_t i = 0; schedule->groups != NULL && i < schedule->group_count; i++)
         memory_free(schedule->groups[i].members);
-    for (size_t i = 0; i < schedule->count; i++)
+    for (size_t i = 0; schedule->watched != NULL && i < schedule->count; i++)
         fetch_result_fini(&schedule->watched[i].last);
     memory_free(schedule->groups);
     memory_free(schedule->watched);
@@ -214,7 +214,6 @@ enum error schedule_new(struct session *session, const struct schedule_entry *en
     schedule->groups = memory_allocate_zeroed((count + 1) * sizeof *schedule->groups);
     if (schedule->watched == NULL || schedule->groups == NULL ||
         form_groups(schedule, entries) != ERROR_NONE) {
-        schedule->count = schedule->watched == NULL ? 0 : count;
         schedule_free(schedule);
         return ERROR_NO_MEMORY;
     }
