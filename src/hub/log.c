@@ -90,11 +90,11 @@ struct segment *log_newest(const struct log *log) {
 }
 
 static uint32_t next_capacity(const struct log *log, size_t frame_size) {
-    const struct segment *newest = log_newest(log);
     size_t largest = log->retention.bytes / SEGMENTS_PER_RETENTION;
     if (largest > SEGMENT_LARGEST)
         largest = SEGMENT_LARGEST;
-    size_t capacity = newest == NULL ? SEGMENT_SMALLEST : (size_t)newest->capacity * 2;
+    size_t capacity =
+        list_is_empty(&log->segments) ? SEGMENT_SMALLEST : (size_t)log_newest(log)->capacity * 2;
     if (capacity > largest)
         capacity = largest;
     if (capacity < SEGMENT_SMALLEST)
@@ -120,14 +120,11 @@ enum error log_append(struct log *log, const struct bytes *parts, size_t count, 
     for (size_t i = 0; i < count; i++)
         size += parts[i].size;
     assert(size > 0 && size <= UINT32_MAX / 2);
+    *fresh = list_is_empty(&log->segments) || !takes(log_newest(log), size, now);
+    enum error error = *fresh ? begin_segment(log, size, now) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
     struct segment *segment = log_newest(log);
-    *fresh = segment == NULL || !takes(segment, size, now);
-    if (*fresh) {
-        enum error error = begin_segment(log, size, now);
-        if (error != ERROR_NONE)
-            return error;
-        segment = log_newest(log);
-    }
     uint32_t filled = atomic_load_explicit(&segment->filled, memory_order_relaxed);
     uint32_t messages = atomic_load_explicit(&segment->messages, memory_order_relaxed);
     segment->marks[messages].start = filled;
@@ -167,7 +164,6 @@ static bool exceeds(const struct log *log, const struct segment *segment, uint64
 }
 
 void log_trim(struct log *log, uint64_t now) {
-    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_relaxed);
     while (log->tail_offset < log->next_offset) {
         struct segment *segment = tail_segment(log);
         uint32_t messages = atomic_load_explicit(&segment->messages, memory_order_relaxed);
@@ -179,8 +175,8 @@ void log_trim(struct log *log, uint64_t now) {
             break;
         log->tail_offset++;
         uint32_t next = (uint32_t)(log->tail_offset - segment->offset);
-        tail = segment->base +
-               (next < messages ? segment->marks[next].start : atomic_load(&segment->filled));
+        uint64_t tail = segment->base + (next < messages ? segment->marks[next].start
+                                                         : atomic_load(&segment->filled));
         atomic_store_explicit(&log->tail, tail, memory_order_release);
     }
 }
