@@ -49,19 +49,19 @@ static uint32_t published_count;
 struct walker {
     struct subscription subscription;
     unsigned worker;
-    size_t name;  /* index of the channel */
-    int32_t life; /* a number of its own for each subscription */
+    size_t name; /* index of the channel */
+    struct bytes flight;
+    uint64_t next;   /* offset of the message that it gets next */
+    uint64_t missed; /* messages that it skipped */
+    uint64_t got;    /* messages received wholly */
+    size_t partial_size;
+    uint8_t partial[RECEIVED_MAX]; /* of a message */
+    int32_t life;                  /* a number of its own for each subscription */
     bool joined;
     bool leaving; /* as soon as nothing is unanswered or in flight */
     bool in_flight;
     bool behind;
     bool refused; /* the join failed */
-    struct bytes flight;
-    uint64_t next;                 /* offset of the message that it gets next */
-    uint64_t missed;               /* messages that it skipped */
-    uint64_t got;                  /* messages received wholly */
-    uint8_t partial[RECEIVED_MAX]; /* of a message */
-    size_t partial_size;
 };
 
 static struct walker walkers[WALKERS];

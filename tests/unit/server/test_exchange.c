@@ -220,12 +220,9 @@ static void say_in_two_pieces(struct client *client, const char *lead, const cha
     char request[2 * 8192];
     size_t head = ring_default_options.buffer_size;
     static const char end[] = "\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
-    size_t used = strlen(lead), end_at = head - (sizeof end - 1);
     assert_true(head + strlen(behind) < sizeof request);
-    memcpy(request, lead, used);
-    memset(request + used, 'p', end_at - used);
-    memcpy(request + end_at, end, sizeof end - 1);
-    memcpy(request + head, behind, strlen(behind));
+    int filling = (int)(head - strlen(lead) - (sizeof end - 1));
+    snprintf(request, sizeof request, "%s%0*d%s%s", lead, filling, 0, end, behind);
     say_bytes(client, request, head + strlen(behind));
 }
 
