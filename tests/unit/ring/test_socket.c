@@ -14,6 +14,10 @@ static enum error listen_on(struct sockaddr_in *address, int *descriptor) {
     return socket_listen(ring, (struct sockaddr *)address, sizeof *address, false, descriptor);
 }
 
+static enum error join_on(struct sockaddr_in *address, int *descriptor) {
+    return socket_listen(ring, (struct sockaddr *)address, sizeof *address, true, descriptor);
+}
+
 static void an_unknown_family_is_unsupported(void **state) {
     (void)state;
     int descriptor = -7;
@@ -58,13 +62,16 @@ static void a_second_worker_shares_the_port_and_a_stranger_does_not(void **state
     int first, second, third = -1;
     assert_int_equal(listen_on(&address, &first), ERROR_NONE);
     assert_int_equal(socket_local(ring, first, (struct sockaddr *)&address, &size), ERROR_NONE);
-    assert_int_equal(listen_on(&address, &second), ERROR_NONE);
+    assert_int_equal(listen_on(&address, &third), ERROR_ADDRESS_IN_USE);
+    assert_int_equal(join_on(&address, &second), ERROR_NONE);
+    assert_int_equal(listen_on(&address, &third), ERROR_ADDRESS_IN_USE);
     close(first);
     close(second);
     int stranger = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(stranger, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(stranger, 1), 0);
     assert_int_equal(listen_on(&address, &third), ERROR_ADDRESS_IN_USE);
+    assert_int_equal(join_on(&address, &third), ERROR_ADDRESS_IN_USE);
     assert_int_equal(third, -1);
     close(stranger);
 }
