@@ -52,6 +52,8 @@ struct config_fetch {
     char *channel;        /* for URLs that say nothing themselves */
     unsigned concurrency; /* fetches at once */
     unsigned per_host;    /* connections at once to one host */
+    unsigned redirects;   /* that one fetch follows */
+    unsigned retries;     /* beyond the first attempt */
     size_t max_body;      /* after decoding */
     struct config_fetch_timeout timeout;
     char *authorities; /* a PEM file used instead of the system's authorities, or NULL */

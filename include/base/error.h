@@ -58,6 +58,10 @@
     ROW(HTTP_TRUNCATED, "HTTP message cut short")                          \
     ROW(HTTP_STATUS, "HTTP status is not a success")                       \
     ROW(BODY_TOO_LARGE, "body larger than the limit")                      \
+    /* redirects */                                                        \
+    ROW(REDIRECT_LIMIT, "too many redirects")                              \
+    ROW(REDIRECT_LOOP, "redirects lead in a circle")                       \
+    ROW(REDIRECT_INVALID, "redirect to what is no http or https URL")      \
     /* WebSocket: each has its close code in ws/close.h */                 \
     ROW(WS_PROTOCOL, "WebSocket protocol error")                           \
     ROW(WS_NOT_UTF8, "text message is not UTF-8")                          \

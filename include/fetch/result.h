@@ -9,6 +9,19 @@
 
 enum { FETCH_DETAIL_SIZE = 200 };
 
+/* A phase that did not take place. */
+#define FETCH_NO_TIME UINT64_MAX
+
+/* Nanoseconds. The phases are those of the last attempt; a pooled connection has none before ttfb.
+ */
+struct fetch_timings {
+    uint64_t dns;
+    uint64_t connect; /* TCP */
+    uint64_t tls;
+    uint64_t ttfb;  /* from sending the request to the first byte of the response */
+    uint64_t total; /* from the start of the fetch to its end, everything in between included */
+};
+
 /*
  * Owns its texts. A digest and a title are there only for a complete, correctly framed, verified
  * body of a 2xx response.
@@ -18,11 +31,21 @@ struct fetch_result {
     char *url;       /* as asked for */
     char *final_url; /* that answered, without user name, password and fragment; NULL: none */
     int status;      /* of the response; 0: none */
+    int http_minor;  /* of its HTTP/1.x */
     char *title;     /* UTF-8; NULL: none */
     bool has_digest;
     uint8_t digest[SHA256_SIZE];
-    uint64_t bytes;                 /* of the body, as far as it came */
-    uint64_t duration;              /* nanoseconds from the start of the fetch to its end */
+    uint64_t bytes;      /* of the body, as far as it came */
+    uint64_t wire_bytes; /* the same before its content coding was undone */
+    struct fetch_timings timings;
+    unsigned attempts;              /* 1, and one for each retry */
+    unsigned redirects;             /* that were followed */
+    bool reused;                    /* the last attempt's connection had served before */
+    bool unchanged;                 /* a 304: the content is what the validators were for */
+    bool unverified;                /* nobody looked at the certificate, as was asked for */
+    bool downgraded;                /* a redirect led from https to http */
+    char *etag;                     /* validators, where they were asked for; NULL: none */
+    char *last_modified;            /* the same */
     enum error error;               /* ERROR_NONE: a success */
     char detail[FETCH_DETAIL_SIZE]; /* of the error, in words */
 };

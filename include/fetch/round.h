@@ -13,10 +13,25 @@
 
 struct round;
 
+enum round_next {
+    ROUND_MORE,
+    ROUND_LATER,
+    ROUND_END,
+};
+
+struct round_options {
+    enum scope_policy policy; /* SCOPE_FAIL_FAST: the first failure cancels the rest */
+    size_t window;            /* URLs that may be under way or wait for those before them */
+    bool unordered;           /* results come as the fetches end */
+};
+
 struct round_events {
-    /* The next URL, or NULL at the end of the list; lent until the next call. */
-    const char *(*next_url)(struct round *round);
-    /* A result, in the order of the list; lent until the call returns. */
+    /*
+     * The next request, into one that is all zeros. Its URL is lent until the next call, the rest
+     * until its result. With ROUND_LATER there is none yet: round_go_on() asks again.
+     */
+    enum round_next (*next)(struct round *round, struct fetch_request *request);
+    /* A result, in the order of the list unless that is not wanted; lent until the call returns. */
     void (*result)(struct round *round, const struct fetch_result *result);
     /* All results are out. The round's memory is its owner's again. */
     void (*ended)(struct round *round);
@@ -26,9 +41,9 @@ struct round {
     const struct round_events *events;
     struct session *session;
     struct scope scope;
+    struct round_options options;
     struct fetch_result *window; /* results that wait for those before them, by index */
     bool *arrived;
-    size_t window_size;
     size_t started; /* URLs pulled */
     size_t handed_out;
     size_t failed;
@@ -38,10 +53,12 @@ struct round {
     size_t cause; /* with fail-fast: the index whose failure cancelled the rest */
 };
 
-/* How many URLs may be under way or wait for their turn: `window`. ERROR_NO_MEMORY starts nothing.
- */
-enum error round_start(struct round *round, struct session *session, enum scope_policy policy,
-                       size_t window, const struct round_events *events);
+/* ERROR_NO_MEMORY starts nothing. */
+enum error round_start(struct round *round, struct session *session,
+                       const struct round_options *options, const struct round_events *events);
+
+/* There may be more requests now. Not before round_start() has returned, nor after `ended`. */
+void round_go_on(struct round *round);
 
 /* Cancels what is under way; URLs that were not pulled yet are handed out as cancelled too. */
 void round_cancel(struct round *round);

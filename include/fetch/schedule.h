@@ -13,7 +13,7 @@
 struct schedule;
 
 struct schedule_entry {
-    const char *url;
+    struct fetch_request request;
     uint64_t every; /* nanoseconds; 0: once */
     void *context;  /* the user's */
 };
@@ -34,7 +34,9 @@ struct schedule_options {
     void *context;
 };
 
-/* Starts the first rounds. `entries` are copied, their texts borrowed until the schedule has ended.
+/*
+ * Starts the first rounds. `entries` are copied, what they show is borrowed until the schedule has
+ * ended.
  */
 enum error schedule_new(struct session *session, const struct schedule_entry *entries, size_t count,
                         const struct schedule_options *options, struct schedule **schedule);

@@ -11,6 +11,7 @@
 #define RINGCAST_FETCH_SESSION_H
 
 #include "base/counter.h"
+#include "fetch/request.h"
 #include "fetch/result.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
@@ -22,9 +23,11 @@ struct fetch;
 struct session_options {
     unsigned concurrency;     /* fetches that hold a connection, in all */
     unsigned per_host;        /* and of one origin */
+    unsigned redirects;       /* that one fetch follows */
+    unsigned retries;         /* beyond the first attempt */
     uint64_t max_body;        /* bytes */
     uint64_t inline_below;    /* bodies announced smaller are hashed on the loop */
-    uint64_t total_timeout;   /* of a fetch, from when it gets its slot */
+    uint64_t total_timeout;   /* of a fetch, from when it first gets a slot */
     uint64_t attempt_timeout; /* of one request with its response */
     uint64_t connect_timeout; /* of connecting, TLS included */
     uint64_t dns_timeout;
@@ -42,6 +45,9 @@ struct session_statistics {
     struct counter connections;             /* opened */
     struct counter reused;                  /* fetches over a pooled connection */
     struct counter retried;                 /* a pooled connection had gone stale */
+    struct counter retries;                 /* attempts made again after a failure */
+    struct counter redirects;               /* that were followed */
+    struct counter pauses;                  /* of origins that asked for one */
     struct counter idle;                    /* connections in the pool, now */
     struct counter body_bytes;
     struct histogram duration;
@@ -58,13 +64,17 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
 void session_close(struct session *session, void (*closed)(void *context), void *context);
 
 /*
- * Fetches `url` (GET) as result number `index`. `done` runs once, later, never before this function
- * has returned, whatever happens; the fetch leaves `scope` right behind it, with the result's
- * error. ERROR_CANCELLED when the scope is cancelled, and ERROR_NO_MEMORY: then `done` will not
- * run.
+ * Fetches what is requested, as result number `index`. `done` runs once, later, never before this
+ * function has returned, whatever happens; the fetch leaves `scope` right behind it, with the
+ * result's error. ERROR_CANCELLED when the scope is cancelled, and ERROR_NO_MEMORY: then `done`
+ * will not run.
+ *
+ * The struct and the URL are copied; everything else that the request shows is borrowed until
+ * `done`.
  */
-enum error session_fetch(struct session *session, struct scope *scope, const char *url,
-                         size_t index, fetch_done *done, void *context);
+enum error session_fetch(struct session *session, struct scope *scope,
+                         const struct fetch_request *request, size_t index, fetch_done *done,
+                         void *context);
 
 struct loop *session_loop(const struct session *session);
 

@@ -120,9 +120,12 @@ static enum error gather_urls(struct fetch_run *run, const struct config *config
     return error;
 }
 
-static const char *next_url(struct round *round) {
+static enum round_next next(struct round *round, struct fetch_request *request) {
     struct fetch_run *run = container_of(round, struct fetch_run, round);
-    return run->next < run->urls.count ? url_list_at(&run->urls, run->next++) : NULL;
+    if (run->next == run->urls.count)
+        return ROUND_END;
+    request->url = url_list_at(&run->urls, run->next++);
+    return ROUND_MORE;
 }
 
 /* ---- progress ------------------------------------------------------------------------------- */
@@ -207,7 +210,7 @@ static void round_ended(struct round *round) {
     session_close(run->session, session_closed, run);
 }
 
-static const struct round_events round_events = {next_url, take_result, round_ended};
+static const struct round_events round_events = {next, take_result, round_ended};
 
 /* ---- running -------------------------------------------------------------------------------- */
 
@@ -227,6 +230,10 @@ static int exit_code(const struct fetch_run *run) {
 
 static enum error start(struct fetch_run *run, struct pool *pool, const struct config *config) {
     const struct session_options options = fetcher_options(config);
+    const struct round_options round = {
+        .policy = run->arguments->fail_fast ? SCOPE_FAIL_FAST : SCOPE_COLLECT,
+        .window = fetcher_window(config),
+    };
     enum error error = session_new(run->loop, pool, &options, &run->session);
     if (error == ERROR_NONE)
         error = signals_open(&run->signals, run->loop, signal_received);
@@ -237,9 +244,7 @@ static enum error start(struct fetch_run *run, struct pool *pool, const struct c
         loop_start_timer(run->loop, &run->progress,
                          run->loop->now + PROGRESS_MILLISECONDS * MILLISECOND);
     if (error == ERROR_NONE)
-        error = round_start(&run->round, run->session,
-                            run->arguments->fail_fast ? SCOPE_FAIL_FAST : SCOPE_COLLECT,
-                            fetcher_window(config), &round_events);
+        error = round_start(&run->round, run->session, &round, &round_events);
     return error;
 }
 

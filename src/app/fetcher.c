@@ -10,6 +10,8 @@ struct session_options fetcher_options(const struct config *config) {
     return (struct session_options){
         .concurrency = fetch->concurrency,
         .per_host = fetch->per_host,
+        .redirects = fetch->redirects,
+        .retries = fetch->retries,
         .max_body = fetch->max_body,
         .inline_below = config->hash.inline_below,
         .total_timeout = fetch->timeout.total,

@@ -69,6 +69,10 @@ static const struct metric fetch_metrics[] = {
                  "Fetches over a pooled connection."),
     FETCH_METRIC(retried, "fetch_stale_connections_total", "counter",
                  "Pooled connections found closed by their origin."),
+    FETCH_METRIC(retries, "fetch_retries_total", "counter", "Attempts made again after a failure."),
+    FETCH_METRIC(redirects, "fetch_redirects_total", "counter", "Redirects followed."),
+    FETCH_METRIC(pauses, "fetch_origin_pauses_total", "counter",
+                 "Responses after which their origin is left alone for a while (429, 503)."),
     FETCH_METRIC(body_bytes, "fetch_body_bytes_total", "counter", "Bytes of bodies received."),
 };
 

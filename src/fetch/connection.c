@@ -1,8 +1,7 @@
 /* The pool: connections of an origin that wait for the next fetch, watched for their end. */
-#include "session_internal.h"
-
 #include "base/clock.h"
 #include "base/memory.h"
+#include "fetch.h"
 
 enum { IDLE_SECONDS = 30 };
 
@@ -28,14 +27,14 @@ static void leave_pool(struct fetch_connection *connection) {
 static void opened(struct transport *transport) {
     struct fetch_connection *connection = connection_of(transport);
     if (connection->fetch != NULL)
-        fetch_connected(connection->fetch);
+        connect_opened(connection->fetch);
 }
 
 /* An idle connection has nothing to say: bytes that nobody asked for end it. */
 static void received(struct transport *transport, uint8_t *data, size_t size) {
     struct fetch_connection *connection = connection_of(transport);
     if (connection->fetch != NULL)
-        fetch_received(connection->fetch, bytes_make(data, size));
+        attempt_received(connection->fetch, bytes_make(data, size));
     else
         connection_drop(connection);
 }
@@ -43,7 +42,7 @@ static void received(struct transport *transport, uint8_t *data, size_t size) {
 static void ended(struct transport *transport, enum error error) {
     struct fetch_connection *connection = connection_of(transport);
     if (connection->fetch != NULL)
-        fetch_ended(connection->fetch, error);
+        attempt_ended(connection->fetch, error);
     else
         connection_drop(connection);
 }
@@ -51,7 +50,7 @@ static void ended(struct transport *transport, enum error error) {
 static void sent(struct transport *transport, size_t size, enum error error) {
     struct fetch_connection *connection = connection_of(transport);
     if (connection->fetch != NULL)
-        fetch_sent(connection->fetch, size, error);
+        attempt_sent(connection->fetch, size, error);
 }
 
 static void closed(struct transport *transport) {
@@ -86,28 +85,24 @@ static void idle_too_long(struct timer *timer) {
 static const struct scope_member_handler member_handler = {"fetch_connection", cancelled};
 static const struct timer_handler idle_handler = {"fetch_idle", idle_too_long};
 
-/* Says in the fetch's result why TLS cannot begin. */
-static enum error start_tls(struct fetch *fetch, struct tls **tls) {
-    struct tls_context *context;
-    struct tls_detail detail = {{0}};
-    enum error error = session_tls(fetch->session, &context, &detail);
-    if (error == ERROR_NONE)
-        error = tls_client_new(context, fetch->url.host, fetch->origin->tls_session, tls);
-    if (error != ERROR_NONE)
-        __builtin_memcpy(fetch->result.detail, detail.text, sizeof fetch->result.detail - 1);
-    return error;
+static enum error start_tls(struct fetch *fetch, struct tls **tls, struct tls_detail *detail) {
+    struct origin *origin = fetch->origin;
+    enum error error = trust_open(origin->trust, detail);
+    return error == ERROR_NONE ? tls_client_new(origin->trust->context, fetch->hop.url.host,
+                                                origin->tls_session, tls)
+                               : error;
 }
 
 static enum error open_transport(struct fetch *fetch, struct fetch_connection *connection,
-                                 int descriptor) {
+                                 int descriptor, struct tls_detail *detail) {
     struct loop *loop = fetch->session->loop;
     struct tls *tls;
-    if (fetch->url.scheme != URL_HTTPS) {
+    if (fetch->origin->trust == NULL) {
         transport_init_plain(&connection->transport, loop, descriptor, &events);
         transport_start_receive(&connection->transport);
         return ERROR_NONE;
     }
-    enum error error = start_tls(fetch, &tls);
+    enum error error = start_tls(fetch, &tls, detail);
     if (error != ERROR_NONE)
         return error;
     error = transport_init_secure(&connection->transport, loop, descriptor, tls, &events);
@@ -117,7 +112,7 @@ static enum error open_transport(struct fetch *fetch, struct fetch_connection *c
 }
 
 enum error connection_new(struct fetch *fetch, int descriptor,
-                          struct fetch_connection **connection_out) {
+                          struct fetch_connection **connection_out, struct tls_detail *detail) {
     struct session *session = fetch->session;
     struct fetch_connection *connection = memory_allocate_zeroed(sizeof *connection);
     enum error error = ERROR_NO_MEMORY;
@@ -132,7 +127,7 @@ enum error connection_new(struct fetch *fetch, int descriptor,
     }
     if (error == ERROR_NONE) {
         http_response_init(&connection->response, &http_response_limits);
-        error = open_transport(fetch, connection, descriptor);
+        error = open_transport(fetch, connection, descriptor, detail);
         if (error != ERROR_NONE)
             scope_leave(&connection->member, ERROR_NONE);
     }

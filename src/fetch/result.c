@@ -10,14 +10,16 @@ void fetch_result_fini(struct fetch_result *result) {
     memory_free(result->url);
     memory_free(result->final_url);
     memory_free(result->title);
+    memory_free(result->etag);
+    memory_free(result->last_modified);
     *result = (struct fetch_result){0};
 }
 
 /* ---- kinds of error ------------------------------------------------------------------------- */
 
-static const char *const kinds[] = {
-    "url",       "dns",      "connect",     "tls",       "timeout",   "protocol", "truncated",
-    "too_large", "encoding", "http_status", "cancelled", "resources", NULL};
+static const char *const kinds[] = {"url",      "dns",       "connect",   "tls",      "timeout",
+                                    "protocol", "truncated", "too_large", "encoding", "http_status",
+                                    "redirect", "cancelled", "resources", NULL};
 
 const char *fetch_error_kind_at(size_t index) {
     return kinds[index];
@@ -59,6 +61,10 @@ const char *fetch_error_kind(enum error error) {
         return "encoding";
     case ERROR_HTTP_STATUS:
         return "http_status";
+    case ERROR_REDIRECT_LIMIT:
+    case ERROR_REDIRECT_LOOP:
+    case ERROR_REDIRECT_INVALID:
+        return "redirect";
     case ERROR_CANCELLED:
         return "cancelled";
     case ERROR_NO_MEMORY:
@@ -87,16 +93,60 @@ static enum error append_digest(struct buffer *out, const struct fetch_result *r
 
 static enum error append_error(struct buffer *out, const struct fetch_result *result) {
     if (result->error == ERROR_NONE)
-        return buffer_append_text(out, ",\"error\":null}");
+        return buffer_append_text(out, ",\"error\":null");
     enum error error = append_member(out, ",\"error\":{\"kind\":", fetch_error_kind(result->error));
     if (error == ERROR_NONE)
         error = append_member(out, ",\"detail\":", result->detail);
-    return error == ERROR_NONE ? buffer_append_text(out, "}}") : error;
+    return error == ERROR_NONE ? buffer_append_text(out, "}") : error;
 }
 
 static enum error append_status(struct buffer *out, int status) {
     return status == 0 ? buffer_append_text(out, ",\"status\":null")
                        : buffer_format(out, ",\"status\":%d", status);
+}
+
+/* Milliseconds with three digits behind the point. */
+static enum error append_time(struct buffer *out, const char *key, uint64_t time) {
+    if (time == FETCH_NO_TIME)
+        return buffer_format(out, "%snull", key);
+    return buffer_format(out, "%s%llu.%03u", key, (unsigned long long)(time / MILLISECOND),
+                         (unsigned)(time / MICROSECOND % 1000));
+}
+
+static enum error append_timings(struct buffer *out, const struct fetch_timings *timings) {
+    enum error error = append_time(out, ",\"timings\":{\"dns\":", timings->dns);
+    if (error == ERROR_NONE)
+        error = append_time(out, ",\"connect\":", timings->connect);
+    if (error == ERROR_NONE)
+        error = append_time(out, ",\"tls\":", timings->tls);
+    if (error == ERROR_NONE)
+        error = append_time(out, ",\"ttfb\":", timings->ttfb);
+    if (error == ERROR_NONE)
+        error = append_time(out, ",\"total\":", timings->total);
+    return error == ERROR_NONE ? buffer_append_byte(out, '}') : error;
+}
+
+static enum error append_warnings(struct buffer *out, const struct fetch_result *result) {
+    return buffer_format(out, ",\"warnings\":[%s%s%s]", result->unverified ? "\"unverified\"" : "",
+                         result->unverified && result->downgraded ? "," : "",
+                         result->downgraded ? "\"downgraded\"" : "");
+}
+
+/* How it came about, behind what it is. */
+static enum error append_story(struct buffer *out, const struct fetch_result *result) {
+    enum error error = result->status == 0
+                           ? buffer_append_text(out, ",\"http\":null")
+                           : buffer_format(out, ",\"http\":\"1.%d\"", result->http_minor);
+    if (error == ERROR_NONE)
+        error = buffer_format(out,
+                              ",\"wire_bytes\":%llu,\"attempts\":%u,\"redirects\":%u,"
+                              "\"reused\":%s,\"unchanged\":%s",
+                              (unsigned long long)result->wire_bytes, result->attempts,
+                              result->redirects, result->reused ? "true" : "false",
+                              result->unchanged ? "true" : "false");
+    if (error == ERROR_NONE)
+        error = append_warnings(out, result);
+    return error == ERROR_NONE ? append_timings(out, &result->timings) : error;
 }
 
 enum error fetch_result_append_json(const struct fetch_result *result, struct buffer *out) {
@@ -112,11 +162,14 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
     if (error == ERROR_NONE)
         error = append_digest(out, result);
     if (error == ERROR_NONE)
-        error = buffer_format(out, ",\"bytes\":%llu,\"ms\":%llu.%03u",
-                              (unsigned long long)result->bytes,
-                              (unsigned long long)(result->duration / MILLISECOND),
-                              (unsigned)(result->duration / MICROSECOND % 1000));
-    return error == ERROR_NONE ? append_error(out, result) : error;
+        error = buffer_format(out, ",\"bytes\":%llu", (unsigned long long)result->bytes);
+    if (error == ERROR_NONE)
+        error = append_time(out, ",\"ms\":", result->timings.total);
+    if (error == ERROR_NONE)
+        error = append_error(out, result);
+    if (error == ERROR_NONE)
+        error = append_story(out, result);
+    return error == ERROR_NONE ? buffer_append_byte(out, '}') : error;
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */

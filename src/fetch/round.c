@@ -18,21 +18,29 @@ static void lend(struct round *round, const struct fetch_result *result) {
     round->events->result(round, &lent);
 }
 
+static void hand_out_now(struct round *round, struct fetch_result *result) {
+    round->handed_out++;
+    round->failed += result->error != ERROR_NONE;
+    lend(round, result);
+    fetch_result_fini(result);
+}
+
 static void hand_out(struct round *round) {
-    while (round->handed_out < round->started) {
-        size_t slot = round->handed_out % round->window_size;
+    while (!round->options.unordered && round->handed_out < round->started) {
+        size_t slot = round->handed_out % round->options.window;
         if (!round->arrived[slot])
             return;
         round->arrived[slot] = false;
-        round->handed_out++;
-        round->failed += round->window[slot].error != ERROR_NONE;
-        lend(round, &round->window[slot]);
-        fetch_result_fini(&round->window[slot]);
+        hand_out_now(round, &round->window[slot]);
     }
 }
 
-static void keep(struct round *round, const struct fetch_result *result) {
-    size_t slot = result->index % round->window_size;
+static void keep(struct round *round, struct fetch_result *result) {
+    if (round->options.unordered) {
+        hand_out_now(round, result);
+        return;
+    }
+    size_t slot = result->index % round->options.window;
     round->window[slot] = *result;
     round->arrived[slot] = true;
 }
@@ -65,25 +73,27 @@ static void give_result(struct round *round, const char *url, enum error error) 
 
 /* ---- pulling -------------------------------------------------------------------------------- */
 
-static void start_one(struct round *round, const char *url) {
+static void start_one(struct round *round, const struct fetch_request *request) {
     size_t index = round->started;
-    enum error error = session_fetch(round->session, &round->scope, url, index, fetched, round);
+    enum error error = session_fetch(round->session, &round->scope, request, index, fetched, round);
     if (error == ERROR_NONE)
         round->started++;
     else
-        give_result(round, url, error);
+        give_result(round, request->url, error);
 }
 
 static void pull(struct round *round) {
+    enum round_next next = ROUND_MORE;
     if (round->pulling)
         return;
     round->pulling = true;
-    while (!round->exhausted && round->started - round->handed_out < round->window_size) {
-        const char *url = round->events->next_url(round);
-        if (url == NULL)
-            round->exhausted = true;
-        else
-            start_one(round, url);
+    while (next == ROUND_MORE && !round->exhausted &&
+           round->started - round->handed_out < round->options.window) {
+        struct fetch_request request = {0};
+        next = round->events->next(round, &request);
+        if (next == ROUND_MORE)
+            start_one(round, &request);
+        round->exhausted = next == ROUND_END;
         hand_out(round);
     }
     round->pulling = false;
@@ -104,19 +114,24 @@ static void scope_ended(struct scope *scope) {
     round->events->ended(round);
 }
 
-enum error round_start(struct round *round, struct session *session, enum scope_policy policy,
-                       size_t window, const struct round_events *events) {
-    *round = (struct round){.events = events, .session = session, .window_size = window};
-    round->window = memory_allocate_zeroed(window * sizeof *round->window);
-    round->arrived = memory_allocate_zeroed(window * sizeof *round->arrived);
+enum error round_start(struct round *round, struct session *session,
+                       const struct round_options *options, const struct round_events *events) {
+    *round = (struct round){.events = events, .session = session, .options = *options};
+    round->window = memory_allocate_zeroed(options->window * sizeof *round->window);
+    round->arrived = memory_allocate_zeroed(options->window * sizeof *round->arrived);
     if (round->window == NULL || round->arrived == NULL) {
         memory_free(round->window);
         memory_free(round->arrived);
         return ERROR_NO_MEMORY;
     }
-    scope_init(&round->scope, session_loop(session), NULL, policy, scope_ended);
+    scope_init(&round->scope, session_loop(session), NULL, options->policy, scope_ended);
     pull(round);
     return ERROR_NONE;
+}
+
+void round_go_on(struct round *round) {
+    if (!round->exhausted)
+        pull(round);
 }
 
 void round_cancel(struct round *round) {

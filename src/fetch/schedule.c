@@ -52,9 +52,12 @@ static struct loop *loop_of(const struct schedule *schedule) {
 
 /* ---- one round of a group ------------------------------------------------------------------- */
 
-static const char *next_url(struct round *round) {
+static enum round_next next(struct round *round, struct fetch_request *request) {
     struct group *group = group_of(round);
-    return group->next < group->count ? group->members[group->next++]->entry.url : NULL;
+    if (group->next == group->count)
+        return ROUND_END;
+    *request = group->members[group->next++]->entry.request;
+    return ROUND_MORE;
 }
 
 /* Keeps what is compared next time: the texts move, the lent result is only read. */
@@ -108,14 +111,15 @@ static void round_ended(struct round *round) {
     finish_if_over(schedule);
 }
 
-static const struct round_events round_events = {next_url, take_result, round_ended};
+static const struct round_events round_events = {next, take_result, round_ended};
 
 static void begin_round(struct group *group) {
     struct schedule *schedule = group->schedule;
     group->next = 0;
     group->began = loop_of(schedule)->now;
-    enum error error = round_start(&group->round, schedule->session, SCOPE_COLLECT,
-                                   schedule->options.window, &round_events);
+    const struct round_options options = {.policy = SCOPE_COLLECT,
+                                          .window = schedule->options.window};
+    enum error error = round_start(&group->round, schedule->session, &options, &round_events);
     if (error != ERROR_NONE) {
         /* no memory now; later there may be */
         loop_start_timer(loop_of(schedule), &group->timer,

@@ -1,25 +1,32 @@
-#include "session_internal.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "fetch.h"
 
 /* ---- origins -------------------------------------------------------------------------------- */
 
-static enum error origin_key(const struct url *url, struct buffer *key) {
-    enum error error = buffer_append_text(key, url->scheme == URL_HTTPS ? "https " : "http ");
+static enum error origin_key(const struct url *url, const struct trust *trust, struct buffer *key) {
+    buffer_clear(key);
+    enum error error = buffer_append(key, url->host.data, url->host.size);
     if (error == ERROR_NONE)
-        error = buffer_append(key, url->host.data, url->host.size);
-    return error == ERROR_NONE ? buffer_format(key, " %u", url->port) : error;
+        error = buffer_format(key, " %u", url->port);
+    return error == ERROR_NONE && trust != NULL ? buffer_format(key, " tls %u", trust->number)
+                                                : error;
 }
 
-static struct origin *origin_new(struct session *session, struct bytes key) {
+static void pause_over(struct timer *timer);
+
+static const struct timer_handler pause_handler = {"fetch_origin_pause", pause_over};
+
+static struct origin *origin_new(struct session *session, struct trust *trust, struct bytes key) {
     struct origin *origin = memory_allocate_zeroed(sizeof *origin + key.size);
     if (origin == NULL)
         return NULL;
     memcpy(origin->key, key.data, key.size);
     origin->session = session;
+    origin->trust = trust;
+    origin->pause.handler = &pause_handler;
     list_init(&origin->waiting);
     list_init(&origin->idle);
     list_init(&origin->ready);
@@ -31,20 +38,25 @@ static struct origin *origin_new(struct session *session, struct bytes key) {
     return origin;
 }
 
-static struct origin *origin_of(struct session *session, const struct url *url) {
-    struct buffer key = {0};
-    struct origin *origin = NULL;
-    if (origin_key(url, &key) == ERROR_NONE) {
-        struct map_node *node = map_find(&session->origins, buffer_bytes(&key));
-        origin = node != NULL ? container_of(node, struct origin, node)
-                              : origin_new(session, buffer_bytes(&key));
+/* The origin that a fetch's URL belongs to, or NULL for want of memory. */
+static struct origin *origin_of(struct session *session, const struct fetch *fetch) {
+    struct trust *trust = NULL;
+    if (fetch->hop.url.scheme == URL_HTTPS) {
+        trust = trust_of(session, fetch->request.tls);
+        if (trust == NULL)
+            return NULL;
     }
-    buffer_fini(&key);
-    return origin;
+    struct buffer *key = &session->scratch;
+    if (origin_key(&fetch->hop.url, trust, key) != ERROR_NONE)
+        return NULL;
+    struct map_node *node = map_find(&session->origins, buffer_bytes(key));
+    return node != NULL ? container_of(node, struct origin, node)
+                        : origin_new(session, trust, buffer_bytes(key));
 }
 
 void origin_collect(struct origin *origin) {
-    if (origin->active > 0 || origin->connection_count > 0 || !list_is_empty(&origin->waiting))
+    if (origin->active > 0 || origin->connection_count > 0 || !list_is_empty(&origin->waiting) ||
+        timer_is_started(&origin->pause))
         return;
     list_remove(&origin->ready);
     tls_session_free(origin->tls_session);
@@ -56,7 +68,8 @@ void origin_collect(struct origin *origin) {
 
 static void note_readiness(struct origin *origin) {
     struct session *session = origin->session;
-    bool may_start = !list_is_empty(&origin->waiting) && origin->active < session->options.per_host;
+    bool may_start = !list_is_empty(&origin->waiting) && !timer_is_started(&origin->pause) &&
+                     origin->active < session->options.per_host;
     if (may_start && !list_is_linked(&origin->ready))
         list_append(&session->ready, &origin->ready);
     else if (!may_start)
@@ -82,11 +95,14 @@ static void dispatch(struct task *task) {
 
 static const struct task_handler dispatch_handler = {"fetch_dispatch", dispatch};
 
-enum error session_queue(struct session *session, struct fetch *fetch) {
-    fetch->origin = origin_of(session, &fetch->url);
+enum error session_queue(struct session *session, struct fetch *fetch, bool first) {
+    fetch->origin = origin_of(session, fetch);
     if (fetch->origin == NULL)
         return ERROR_NO_MEMORY;
-    list_append(&fetch->origin->waiting, &fetch->link);
+    if (first)
+        list_prepend(&fetch->origin->waiting, &fetch->link);
+    else
+        list_append(&fetch->origin->waiting, &fetch->link);
     note_readiness(fetch->origin);
     return ERROR_NONE;
 }
@@ -109,17 +125,28 @@ void session_release(struct origin *origin) {
     origin_collect(origin);
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------ */
+/* ---- pauses --------------------------------------------------------------------------------- */
 
-enum error session_tls(struct session *session, struct tls_context **context,
-                       struct tls_detail *detail) {
-    enum error error = ERROR_NONE;
-    if (session->tls == NULL) {
-        const struct tls_client_options options = {.authority_file = session->options.authorities};
-        error = tls_context_new_client(&options, &session->tls, detail);
-    }
-    *context = session->tls;
-    return error;
+static void pause_over(struct timer *timer) {
+    struct origin *origin = container_of(timer, struct origin, pause);
+    note_readiness(origin);
+    origin_collect(origin);
+}
+
+/* A longer pause that is under way already is not cut short. */
+void origin_pause(struct origin *origin, uint64_t delay) {
+    struct loop *loop = origin->session->loop;
+    uint64_t until = loop->now + delay;
+    if (!timer_is_started(&origin->pause) || origin->pause.deadline < until)
+        loop_start_timer(loop, &origin->pause, until);
+    note_readiness(origin);
+}
+
+static void end_pause(struct map_node *node, void *context) {
+    struct origin *origin = container_of(node, struct origin, node);
+    (void)context;
+    loop_stop_timer(origin->session->loop, &origin->pause);
+    origin_collect(origin);
 }
 
 /* ---- life cycle ----------------------------------------------------------------------------- */
@@ -128,7 +155,8 @@ static void finish_close(void *context) {
     struct session *session = context;
     void (*closed)(void *) = session->closed;
     void *closed_context = session->closed_context;
-    tls_context_free(session->tls);
+    trust_free_all(session);
+    buffer_fini(&session->scratch);
     memory_free(session);
     closed(closed_context);
 }
@@ -158,6 +186,7 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
     scope_init(&session->background, loop, NULL, SCOPE_COLLECT, background_ended);
     list_init(&session->ready);
     list_init(&session->idle);
+    list_init(&session->trusts);
     session->dispatch.handler = &dispatch_handler;
     *session_out = session;
     return ERROR_NONE;
@@ -166,6 +195,7 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
 void session_close(struct session *session, void (*closed)(void *context), void *context) {
     session->closed = closed;
     session->closed_context = context;
+    map_visit(&session->origins, end_pause, NULL);
     scope_cancel(&session->background);
     scope_join(&session->background);
 }

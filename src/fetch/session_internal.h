@@ -1,25 +1,37 @@
-/* What the files of the session share: origins, pooled connections, and fetches. */
+/* What the files of the session share: origins, pooled connections, and trust. */
 #ifndef RINGCAST_FETCH_SESSION_INTERNAL_H
 #define RINGCAST_FETCH_SESSION_INTERNAL_H
 
 #include "base/map.h"
-#include "body.h"
 #include "fetch/session.h"
 #include "http/response.h"
-#include "http/url.h"
-#include "net/dialer.h"
 #include "net/resolver.h"
 #include "tls/context.h"
 #include "transport/transport.h"
 
-/* One scheme, host and port: what waits for it, and what is connected to it. */
+struct fetch;
+struct url;
+
+/* One way to trust origins over https, and the context that was made for it. */
+struct trust {
+    struct list_node link; /* in the session */
+    unsigned number;
+    struct tls_client_options options; /* with texts of its own */
+    struct tls_context *context;       /* made with the first connection; NULL before */
+};
+
+/*
+ * One scheme, host and port, trusted in one way: what waits for it, and what is connected to it.
+ */
 struct origin {
     struct map_node node; /* by key, in the session */
     struct session *session;
+    struct trust *trust;      /* NULL: plain */
     struct list_node waiting; /* fetches */
     struct list_node idle;    /* connections, the last used first */
     struct list_node ready;   /* in the session's list, while a fetch waits and a slot is free */
     struct tls_session *tls_session; /* to resume from; NULL: none */
+    struct timer pause;              /* started: the origin wants to be left alone */
     unsigned active;
     size_t connection_count;
     char key[];
@@ -30,7 +42,7 @@ struct session {
     struct session_options options;
     struct pool_port port;
     struct resolver *resolver;
-    struct tls_context *tls; /* made with the first https URL; NULL before */
+    struct list_node trusts;
     struct scope background; /* dialers and connections: what outlives its fetch */
     struct map origins;
     struct list_node ready; /* origins whose next fetch may start */
@@ -38,6 +50,7 @@ struct session {
     size_t idle_count;
     unsigned active;
     struct task dispatch;
+    struct buffer scratch; /* for texts that are put together on the way */
     struct session_statistics statistics;
     void (*closed)(void *context);
     void *closed_context;
@@ -60,8 +73,11 @@ struct fetch_connection {
 
 /* ---- session.c: slots and origins ----------------------------------------------------------- */
 
-/* Queues a fetch for its origin's next slot; fetch_begin() follows. */
-enum error session_queue(struct session *session, struct fetch *fetch);
+/*
+ * Queues a fetch for a slot of its origin, made of its URL and trust; fetch_begin() follows. With
+ * `first` it goes before those that have not begun.
+ */
+enum error session_queue(struct session *session, struct fetch *fetch, bool first);
 
 /* Takes a fetch that has not begun out of its queue. */
 void session_unqueue(struct fetch *fetch);
@@ -69,12 +85,21 @@ void session_unqueue(struct fetch *fetch);
 /* Gives a slot back. */
 void session_release(struct origin *origin);
 
-/* The context for https, made when first asked for. On an error `detail` says why. */
-enum error session_tls(struct session *session, struct tls_context **context,
-                       struct tls_detail *detail);
+/* Lets no fetch of the origin begin for `delay` (nanoseconds) from now. */
+void origin_pause(struct origin *origin, uint64_t delay);
 
 /* Frees an origin that nothing refers to any more. */
 void origin_collect(struct origin *origin);
+
+/* ---- trust.c: TLS contexts ------------------------------------------------------------------ */
+
+/* The session's trust with these options (NULL: the session's own), or NULL for want of memory. */
+struct trust *trust_of(struct session *session, const struct tls_client_options *options);
+
+/* Makes its context unless it is there. On an error `detail` says why. */
+enum error trust_open(struct trust *trust, struct tls_detail *detail);
+
+void trust_free_all(struct session *session);
 
 /* ---- connection.c: the pool ----------------------------------------------------------------- */
 
@@ -83,49 +108,16 @@ struct fetch_connection *connection_take(struct origin *origin, struct fetch *fe
 
 /*
  * Makes a connection of a connected descriptor, which it takes (also on an error); under TLS the
- * handshake starts, and fetch_connected() follows when it is through.
+ * handshake starts, and connect_opened() follows when it is through. On an error `detail` may say
+ * why.
  */
-enum error connection_new(struct fetch *fetch, int descriptor,
-                          struct fetch_connection **connection);
+enum error connection_new(struct fetch *fetch, int descriptor, struct fetch_connection **connection,
+                          struct tls_detail *detail);
 
 /* Back to the pool: only after a complete response on a connection that may be kept. */
 void connection_keep(struct fetch_connection *connection);
 
 /* Closes it and parts it from its fetch. It frees itself. */
 void connection_drop(struct fetch_connection *connection);
-
-/* ---- fetch.c: what connections tell their fetch --------------------------------------------- */
-
-void fetch_begin(struct fetch *fetch);
-void fetch_connected(struct fetch *fetch);
-void fetch_sent(struct fetch *fetch, size_t size, enum error error);
-void fetch_received(struct fetch *fetch, struct bytes data);
-void fetch_ended(struct fetch *fetch, enum error error);
-
-/* One fetch: the memory of the whole flow. */
-struct fetch {
-    struct session *session;
-    struct scope_member member;
-    struct origin *origin;
-    struct list_node link; /* waiting at its origin */
-    struct url url;
-    struct lookup lookup;
-    struct dialer *dialer; /* NULL: not dialling */
-    struct fetch_connection *connection;
-    struct body body;
-    struct timer total, attempt, phase;
-    struct task finish;
-    const char *phase_name; /* what the phase timer watches */
-    uint64_t phase_began;   /* or the last byte came */
-    uint64_t phase_limit;
-    uint64_t started;
-    uint8_t state; /* enum fetch_state */
-    bool retried;
-    bool body_begun;
-    bool has_url;
-    fetch_done *done;
-    void *context;
-    struct fetch_result result;
-};
 
 #endif

@@ -31,7 +31,7 @@ def stranger(tmp_path_factory):
 
 async def fetch(processes, authority, *urls, **settings):
     """The results of `ringcast fetch`, which trusts that authority alone."""
-    config = {"fetch": {"authorities": authority.certificate, **settings}}
+    config = {"fetch": {"authorities": authority.certificate, "retries": 0, **settings}}
     path = write_config(processes.folder, config)
     process = await processes.run("fetch", "--json", "-c", path, *urls)
     found = [json.loads(line) for line in process.stdout.lines()]

@@ -106,10 +106,24 @@ def response(body, *fields, status="200 OK", length=None):
     return "".join(line + "\r\n" for line in lines).encode() + b"\r\n" + body
 
 
+class Request:
+    """A request as it came: field names in lower case."""
+
+    def __init__(self, head, connection):
+        lines = head.decode("latin-1").split("\r\n")
+        self.method, self.path, _ = lines[0].split(" ")
+        fields = [line.split(": ", 1) for line in lines[1:] if line]
+        self.fields = {name.lower(): value for name, value in fields}
+        assert len(self.fields) == len(fields), lines
+        self.connection = connection
+        self.body = b""
+
+
 class Origin:
-    """What an origin has seen: paths in order, and how many connections there were."""
+    """What an origin has seen: requests in order, and how many connections there were."""
 
     def __init__(self):
+        self.requests = []
         self.paths = []
         self.connections = 0
         self.open = 0
@@ -131,14 +145,18 @@ async def origin(handler):
     async def serve(reader, writer):
         tasks.add(asyncio.current_task())
         seen.connections += 1
+        connection = seen.connections
         seen.open += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             kept = True
             while kept:
                 head = await reader.readuntil(b"\r\n\r\n")
-                path = head.split()[1].decode()
-                seen.paths.append(path)
-                kept = await handler(path, writer)
+                request = Request(head, connection)
+                request.body = await reader.readexactly(
+                    int(request.fields.get("content-length", 0)))
+                seen.requests.append(request)
+                seen.paths.append(request.path)
+                kept = await handler(request.path, writer)
             await writer.drain()
             writer.close()
         seen.open -= 1

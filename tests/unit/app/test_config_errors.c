@@ -119,6 +119,8 @@ static const struct bounds bounds[] = {
      {"0", "10001", "1e2", "100.0", "18446744073709551716", "\"100\""},
      "an integer from 1 to 10000"},
     {"fetch.per_host", {"1", "10000"}, {"0", "10001", "-0", "true"}, "an integer from 1 to 10000"},
+    {"fetch.redirects", {"0", "50"}, {"51", "-1", "\"10\""}, "an integer from 0 to 50"},
+    {"fetch.retries", {"0", "10"}, {"11", "-1", "null"}, "an integer from 0 to 10"},
     {"fetch.max_body",
      {"1", "1000", "\"1KiB\"", "\"1TiB\"", "1099511627776"},
      {"0", "\"0KiB\"", "\"2TiB\"", "1099511627777"},
