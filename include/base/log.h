@@ -35,6 +35,9 @@ struct log_field log_text_field(const char *key, const char *value);
 /* Before threads start. Defaults: LOG_INFO and text. */
 void log_configure(enum log_level level, enum log_format format);
 
+/* For programs whose standard output is for something else. */
+void log_to_standard_error(void);
+
 /* Lower-case names as in the config: "error", "warning", "info", "debug". */
 bool log_level_parse(const char *name, enum log_level *level);
 

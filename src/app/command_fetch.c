@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "command.h"
 #include "fetch/round.h"
@@ -252,6 +253,9 @@ static int fetch_all(struct fetch_run *run, const struct config *config) {
     struct workers workers;
     struct ring_refusal refusal;
     struct pool *pool = NULL;
+    log_to_standard_error();
+    log_configure(LOG_ERROR,
+                  LOG_FORMAT_TEXT); /* how the loop fares is for those who run a service */
     limits_raise_descriptors();
     signals_block();
     if (workers_start(&workers, 1, &refusal) != ERROR_NONE) {

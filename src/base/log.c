@@ -14,12 +14,17 @@
 /* Read by every thread, and changed while they run when the config is read again. */
 static _Atomic enum log_level current_level = LOG_INFO;
 static _Atomic enum log_format current_format = LOG_FORMAT_TEXT;
+static _Atomic int current_descriptor = STDOUT_FILENO;
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 void log_configure(enum log_level level, enum log_format format) {
     current_level = level;
     current_format = format;
+}
+
+void log_to_standard_error(void) {
+    current_descriptor = STDERR_FILENO;
 }
 
 bool log_level_parse(const char *name, enum log_level *level) {
@@ -97,7 +102,7 @@ static void append_json_line(struct buffer *line, enum log_level level, const ch
 
 static void write_whole(struct bytes text) {
     while (text.size > 0) {
-        ssize_t written = write(STDOUT_FILENO, text.data, text.size);
+        ssize_t written = write(current_descriptor, text.data, text.size);
         if (written < 0 && errno != EINTR)
             return; /* a log that cannot be written must not stop the service */
         if (written > 0)

@@ -127,6 +127,22 @@ static void out_of_memory_leaks_nothing(void **state) {
     log_configure(LOG_INFO, LOG_FORMAT_TEXT);
 }
 
+/* The last test: there is no way back. */
+static void lines_on_standard_error(void **state) {
+    (void)state;
+    log_configure(LOG_INFO, LOG_FORMAT_TEXT);
+    int saved_error = dup(STDERR_FILENO);
+    log_to_standard_error();
+    begin_capture();
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    dup2(saved_output, STDOUT_FILENO);
+    log_write(LOG_INFO, "hub", "there", LOG_NUMBER("n", 1));
+    dup2(saved_error, STDERR_FILENO);
+    close(saved_error);
+    end_capture();
+    assert_string_equal(after_time(""), " info hub: there n=1\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
@@ -135,6 +151,7 @@ int main(void) {
         cmocka_unit_test(values_of_peers_cannot_forge_lines),
         cmocka_unit_test(levels_are_filtered_and_named),
         cmocka_unit_test(out_of_memory_leaks_nothing),
+        cmocka_unit_test(lines_on_standard_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
