@@ -1,0 +1,101 @@
+/* What a client sends us: messages that are published, pings that are answered, a close. */
+#include "client_internal.h"
+
+#include <string.h>
+
+#include "ws/frame_encode.h"
+
+enum { OUTPUT_QUEUE_MAX = 4096 }; /* of pongs to one who does not read them */
+
+static void publish(struct client *client, bool binary, struct bytes payload) {
+    struct hub_worker *worker = worker_of(client);
+    struct channel *channel = client->subscription.channel;
+    char prefix[ADDRESS_TEXT_SIZE + 3] = "";
+    if (worker->quiet || client->state != CLIENT_OPEN)
+        return;
+    counter_add(&worker->statistics.messages_received, 1);
+    counter_add(&worker->statistics.bytes_received, payload.size);
+    if (channel->settings.publish != PUBLISH_ANYONE) {
+        client_close(client, CLOSE_REASON_NOT_ALLOWED);
+        return;
+    }
+    if (channel->settings.prefix) {
+        prefix[0] = '[';
+        size_t size = address_format_host(&client->address, prefix + 1);
+        memcpy(prefix + 1 + size, "] ", 3);
+    }
+    if (channel_publish(channel, &client->subscription, bytes_of(prefix), binary, payload) !=
+        ERROR_NONE)
+        client_close(client, CLOSE_REASON_NO_MEMORY);
+    if (client->subscription.unanswered >= UNANSWERED_MAX)
+        transport_pause_receive(transport_of(client));
+}
+
+static void answer_ping(struct client *client, struct bytes payload) {
+    uint8_t frame[FRAME_CONTROL_MAX];
+    if (client->state >= CLIENT_CLOSING)
+        return;
+    size_t size = frame_encode_control(frame, FRAME_PONG, payload, NULL);
+    if (client_queue_output(client, frame, size) != ERROR_NONE) {
+        client_cut_off(client, CLOSE_REASON_NO_MEMORY);
+        return;
+    }
+    /* one who floods us and reads nothing is not read either, until its pongs are out */
+    if (client->output->queued.size > OUTPUT_QUEUE_MAX)
+        transport_pause_receive(transport_of(client));
+    client_serve(client);
+}
+
+/* The peer's close frame: answered with the same code, as RFC 6455 section 5.5.1 advises. */
+static void peer_closed(struct client *client, uint16_t code) {
+    client->peer_closed = true;
+    if (client->state == CLIENT_CLOSING)
+        client_serve(client);
+    else
+        client_close_with_code(client, CLOSE_REASON_PEER_CLOSED, code);
+}
+
+static void handle(struct client *client, enum message_event event, const struct message *message) {
+    switch (event) {
+    case MESSAGE_TEXT:
+    case MESSAGE_BINARY:
+        publish(client, event == MESSAGE_BINARY, message->payload);
+        break;
+    case MESSAGE_PING:
+        answer_ping(client, message->payload);
+        break;
+    case MESSAGE_PONG:
+        if (client->ping_sent && client->state < CLIENT_CLOSING)
+            client_schedule_ping(client);
+        break;
+    case MESSAGE_CLOSE:
+        peer_closed(client, message->code);
+        break;
+    case MESSAGE_FAILED:
+        client_close(client, close_reason_of_error(message->error));
+        client->peer_closed = true; /* RFC 6455 section 7.1.7: nothing more of it is read */
+        break;
+    case MESSAGE_NEEDS_MORE:
+        break;
+    }
+}
+
+void client_received(struct transport *transport, uint8_t *data, size_t size) {
+    struct client *client = client_of(transport);
+    struct message message;
+    enum message_event event;
+    while ((event = message_next(&client->reader, &data, &size, &message)) != MESSAGE_NEEDS_MORE) {
+        handle(client, event, &message);
+        if (transport->stream.closing)
+            return;
+    }
+}
+
+/* A peer that failed the protocol gets our close frame but need not answer it: its end of the
+ * stream is as good. */
+void client_ended(struct transport *transport, enum error error) {
+    struct client *client = client_of(transport);
+    client_note_reason(client, error == ERROR_END_OF_STREAM ? CLOSE_REASON_PEER_GONE
+                                                            : CLOSE_REASON_CONNECTION_LOST);
+    transport_close(transport);
+}
