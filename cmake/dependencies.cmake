@@ -19,6 +19,7 @@ ringcast_dependency(wolfssl "wolfssl>=5.5")
 ringcast_dependency(nettle "nettle>=3.8")
 ringcast_dependency(idn2 "libidn2>=2.3")
 ringcast_dependency(cjson "libcjson>=1.7.15")
+ringcast_dependency(zlib "zlib>=1.2.13")
 
 # llhttp: Debian 13 has libllhttp-dev. Debian 12 has only the C sources that node-llhttp installs
 # (8.1.0), compiled here as a static library.

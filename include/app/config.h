@@ -88,6 +88,7 @@ struct config_retain {
 struct config_channel {
     char *name;  /* or "*": every channel that is not named */
     bool prefix; /* does "[address] " stand before each message? */
+    bool echo;   /* does a message come back to its sender too, without a prefix? */
     enum config_publish publish;
     struct config_retain retain;
 };
@@ -100,6 +101,7 @@ struct config_channels {
 struct config_hub {
     char *listen; /* "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or * */
     size_t max_message;
+    bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;
     uint64_t ping_interval; /* 0: no pings */
     uint64_t ping_timeout;

@@ -33,6 +33,7 @@ enum publish_right {
 
 struct channel_settings {
     bool prefix; /* "[address] " in front of each message of a client */
+    bool echo;   /* a client's message comes back to it too; without a prefix */
     bool listed; /* named by the config: kept although nobody is in it */
     enum publish_right publish;
     size_t retain_bytes;
@@ -43,6 +44,7 @@ struct channel_settings {
 /* All times in nanoseconds. */
 struct hub_options {
     size_t max_message;
+    bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;
     uint64_t ping_interval; /* 0: no pings */
     uint64_t ping_timeout;
@@ -69,7 +71,10 @@ struct hub_statistics {
     struct counter messages_published; /* accepted into a log that is at home here */
     struct counter deliveries;         /* messages whose last byte the kernel took, to one client */
     struct counter skipped;            /* messages that a slow reader missed */
-    struct counter bytes_received;     /* payload */
+    struct counter bytes_received;     /* payload, inflated */
+    struct counter bytes_inflated;     /* of these, what came compressed */
+    struct counter bytes_compressed;   /* the same before it was inflated */
+    struct counter compressed_clients; /* that agreed on permessage-deflate, in all */
     struct counter bytes_sent;         /* on the wire, before TLS */
     struct counter sends;
     struct counter slow_readers;

@@ -82,6 +82,7 @@ static const struct config_key keys[] = {
 
     KEY(hub.listen,              listen,        "localhost:8765", ANY),
     KEY(hub.max_message,         size,          "1MiB",           RANGE(1, 256 * MIB)),
+    KEY(hub.compression,         flag,          "true",           ANY),
     KEY(hub.handshake_timeout,   duration,      "10s",            RANGE(10 * MS, HOUR)),
     KEY(hub.ping_interval,       duration,      "20s",            ZERO_OR_RANGE(10 * MS, HOUR)),
     KEY(hub.ping_timeout,        duration,      "20s",            RANGE(10 * MS, HOUR)),
@@ -107,6 +108,7 @@ static const struct config_key url_keys[] = {
 /* An entry of hub.channels. */
 static const struct config_key channel_keys[] = {
     CHANNEL_KEY(prefix,          flag,          "false",          ANY),
+    CHANNEL_KEY(echo,            flag,          "false",          ANY),
     CHANNEL_KEY(publish,         choice,        "token",          CHOICES("anyone", "token")),
     CHANNEL_KEY(retain.bytes,    size,          "16MiB",          RANGE(64 * KIB, TIB)),
     CHANNEL_KEY(retain.messages, count,         "10000",          RANGE(1, 1000000000)),

@@ -143,6 +143,7 @@ static struct channel_settings channel_settings(void *context, struct bytes name
     const struct config_channel *channel = config_channel(service->config, name);
     return (struct channel_settings){
         .prefix = channel->prefix,
+        .echo = channel->echo,
         .listed = bytes_equal(name, bytes_of(channel->name)),
         .publish = channel->publish == CONFIG_PUBLISH_ANYONE ? PUBLISH_ANYONE : PUBLISH_SERVICE,
         .retain_bytes = channel->retain.bytes,
@@ -171,6 +172,7 @@ static enum error make_hub(struct service *service) {
     const struct config_hub *hub = &service->config->hub;
     const struct hub_options options = {
         .max_message = hub->max_message,
+        .compression = hub->compression,
         .handshake_timeout = hub->handshake_timeout,
         .ping_interval = hub->ping_interval,
         .ping_timeout = hub->ping_timeout,

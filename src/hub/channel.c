@@ -357,7 +357,8 @@ void subscription_published(struct subscription *subscription, enum error error,
     subscription->unanswered--;
     if (error == ERROR_NONE) {
         subscription->settled = end; /* answers keep the order of the publishes */
-        error = exclude_own(subscription, start, end);
+        if (!subscription->channel->settings.echo)
+            error = exclude_own(subscription, start, end);
     }
     subscription_events.published(subscription, error);
 }
@@ -408,7 +409,8 @@ enum error channel_publish(struct channel *channel, struct subscription *source,
     if (home->worker != worker)
         return send_publish(worker, bytes_of(channel->name), source, prefix, binary, payload);
     enum error error = home_append(home, prefix, binary, payload, &start, &end);
-    if (error == ERROR_NONE && exclude_own(source, start, end) != ERROR_NONE)
+    if (error == ERROR_NONE && !home->settings.echo &&
+        exclude_own(source, start, end) != ERROR_NONE)
         subscription_events.published(
             source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
     return error;

@@ -134,6 +134,7 @@ static void closed(struct transport *transport) {
     worker->client_count--;
     message_reader_fini(&client->reader);
     client_free_output(client);
+    client_free_deflate(client);
     if (client->subscription.unanswered == 0) {
         channel_unsubscribe(&client->subscription);
         http_connection_free(&client->connection);
@@ -162,7 +163,8 @@ static void begin(struct client *client) {
     client->state = CLIENT_OPEN;
     client->reason = CLOSE_REASON_COUNT;
     client->timer.handler = &timer_handler;
-    message_reader_init(&client->reader, MESSAGE_ROLE_SERVER, worker->hub->options.max_message, 0);
+    message_reader_init(&client->reader, MESSAGE_ROLE_SERVER, worker->hub->options.max_message,
+                        client->deflate != NULL ? FRAME_RSV1 : 0);
     list_append(&worker->clients, &client->link);
     worker->client_count++;
     counter_add(&worker->statistics.clients, 1);
@@ -223,4 +225,5 @@ void client_handle_http_closed(struct http_connection *connection) {
     struct client *client = container_of(connection, struct client, connection);
     channel_unsubscribe(&client->subscription);
     client_free_output(client);
+    client_free_deflate(client);
 }

@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "worker.h"
+#include "ws/deflate.h"
 #include "ws/handshake.h"
 #include "ws/message.h"
 
@@ -29,13 +30,20 @@ struct client_output {
     struct buffer queued;
 };
 
+/* Of a client that agreed on permessage-deflate. */
+struct client_deflate {
+    struct ws_deflate agreed;
+    struct buffer window; /* of what it sent */
+};
+
 struct client {
     struct http_connection connection; /* first: the server allocates the whole */
     struct list_node link;             /* among the worker's clients */
     struct message_reader reader;
     struct subscription subscription;
-    struct timer timer;           /* ping, pong or close time-out, by state */
-    struct client_output *output; /* NULL: nothing of its own to send */
+    struct timer timer;             /* ping, pong or close time-out, by state */
+    struct client_output *output;   /* NULL: nothing of its own to send */
+    struct client_deflate *deflate; /* NULL: nothing is compressed */
     struct address address;
     uint8_t state;
     uint8_t reason;

@@ -42,6 +42,9 @@ void client_fell_behind(struct subscription *subscription);
 void client_received(struct transport *transport, uint8_t *data, size_t size);
 void client_ended(struct transport *transport, enum error error);
 
+/* Ends its compression; harmless without any. */
+void client_free_deflate(struct client *client);
+
 /* ---- closing and time (client.c) ------------------------------------------------------------- */
 
 /* The first reason stays. */

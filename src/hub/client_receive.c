@@ -3,15 +3,53 @@
 
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/utf8.h"
 #include "ws/frame_encode.h"
 
-enum { OUTPUT_QUEUE_MAX = 4096 }; /* of pongs to one who does not read them */
+enum {
+    OUTPUT_QUEUE_MAX = 4096,    /* of pongs to one who does not read them */
+    INFLATED_KEPT = 128 * 1024, /* bytes of memory between messages */
+};
+
+/* ---- compressed messages --------------------------------------------------------------------- */
+
+void client_free_deflate(struct client *client) {
+    if (client->deflate == NULL)
+        return;
+    buffer_fini(&client->deflate->window);
+    memory_free(client->deflate);
+    client->deflate = NULL;
+}
+
+/* The message's text or bytes, valid until the worker inflates again. */
+static enum error inflate_message(struct client *client, struct message *message, bool text) {
+    struct hub_worker *worker = worker_of(client);
+    const struct ws_deflate *agreed = &client->deflate->agreed;
+    if (worker->inflater == NULL)
+        worker->inflater = ws_inflater_new();
+    if (worker->inflater == NULL)
+        return ERROR_NO_MEMORY;
+    if (worker->inflated.capacity > INFLATED_KEPT)
+        buffer_fini(&worker->inflated);
+    enum error error = ws_inflater_message(
+        worker->inflater, agreed, message->payload, worker->hub->options.max_message,
+        agreed->client_no_context_takeover ? NULL : &client->deflate->window, &worker->inflated);
+    if (error != ERROR_NONE)
+        return error;
+    counter_add(&worker->statistics.bytes_compressed, message->payload.size);
+    counter_add(&worker->statistics.bytes_inflated, worker->inflated.size);
+    message->payload = buffer_bytes(&worker->inflated);
+    return text && !utf8_is_valid(message->payload) ? ERROR_WS_NOT_UTF8 : ERROR_NONE;
+}
+
+/* ---- what comes ------------------------------------------------------------------------------ */
 
 static void publish(struct client *client, bool binary, struct bytes payload) {
     struct hub_worker *worker = worker_of(client);
     struct channel *channel = client->subscription.channel;
     char prefix[ADDRESS_TEXT_SIZE + 3] = "";
-    if (worker->quiet || client->state != CLIENT_OPEN)
+    if (worker->quiet)
         return;
     counter_add(&worker->statistics.messages_received, 1);
     counter_add(&worker->statistics.bytes_received, payload.size);
@@ -19,7 +57,7 @@ static void publish(struct client *client, bool binary, struct bytes payload) {
         client_close(client, CLOSE_REASON_NOT_ALLOWED);
         return;
     }
-    if (channel->settings.prefix) {
+    if (channel->settings.prefix && !channel->settings.echo) {
         prefix[0] = '[';
         size_t size = address_format_host(&client->address, prefix + 1);
         memcpy(prefix + 1 + size, "] ", 3);
@@ -55,11 +93,29 @@ static void peer_closed(struct client *client, uint16_t code) {
         client_close_with_code(client, CLOSE_REASON_PEER_CLOSED, code);
 }
 
-static void handle(struct client *client, enum message_event event, const struct message *message) {
+/* RFC 6455 section 7.1.7. */
+static void fail(struct client *client, enum error error) {
+    client_close(client, close_reason_of_error(error));
+    client->peer_closed = true; /* nothing more of it is read */
+}
+
+static void handle_message(struct client *client, bool text, struct message *message) {
+    enum error error = ERROR_NONE;
+    if (client->state != CLIENT_OPEN)
+        return;
+    if (message->reserved != 0)
+        error = inflate_message(client, message, text);
+    if (error == ERROR_NONE)
+        publish(client, !text, message->payload);
+    else
+        fail(client, error);
+}
+
+static void handle(struct client *client, enum message_event event, struct message *message) {
     switch (event) {
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
-        publish(client, event == MESSAGE_BINARY, message->payload);
+        handle_message(client, event == MESSAGE_TEXT, message);
         break;
     case MESSAGE_PING:
         answer_ping(client, message->payload);
@@ -72,8 +128,7 @@ static void handle(struct client *client, enum message_event event, const struct
         peer_closed(client, message->code);
         break;
     case MESSAGE_FAILED:
-        client_close(client, close_reason_of_error(message->error));
-        client->peer_closed = true; /* RFC 6455 section 7.1.7: nothing more of it is read */
+        fail(client, message->error);
         break;
     case MESSAGE_NEEDS_MORE:
         break;

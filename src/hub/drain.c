@@ -108,6 +108,8 @@ static void start_closing(struct hub_worker *worker) {
 
 static void finish(struct hub_worker *worker) {
     assert(worker->channels.size == 0 && worker->client_count == 0);
+    ws_inflater_free(worker->inflater);
+    buffer_fini(&worker->inflated);
     homes_fini(worker);
     map_fini(&worker->channels);
 }

@@ -7,20 +7,38 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "ring/socket.h"
 #include "ws/handshake.h"
 
+/* Without compression the client is served all the same, so want of memory only means none. */
+static void agree_on_deflate(struct client *client, struct http_fields fields) {
+    struct ws_deflate agreed;
+    struct hub_worker *worker = worker_of(client);
+    if (!worker->hub->options.compression || !ws_deflate_negotiate(fields, &agreed))
+        return;
+    client->deflate = memory_allocate_zeroed(sizeof *client->deflate);
+    if (client->deflate == NULL)
+        return;
+    client->deflate->agreed = agreed;
+    counter_add(&worker->statistics.compressed_clients, 1);
+}
+
 static enum error write_acceptance(struct client *client, const char *accept) {
     struct buffer head = {0};
+    char extensions[WS_DEFLATE_ANSWER_SIZE] = "";
+    if (client->deflate != NULL)
+        ws_deflate_answer(&client->deflate->agreed, extensions);
     struct http_field fields[] = {
         {bytes_of("Upgrade"), bytes_of("websocket")},
         {bytes_of("Sec-WebSocket-Accept"), bytes_of(accept)},
+        {bytes_of("Sec-WebSocket-Extensions"), bytes_of(extensions)},
     };
     const struct http_response_head response = {
         .status = HTTP_STATUS_SWITCHING_PROTOCOLS,
         .connection = "Upgrade",
         .content_length = -1,
-        .fields = {fields, 2},
+        .fields = {fields, client->deflate != NULL ? 3 : 2},
         .date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND),
     };
     enum error error = http_write_response(&head, &response);
@@ -89,11 +107,13 @@ void client_handle_upgrade(struct http_connection *connection, const struct http
         return;
     }
     remember_address(client);
+    agree_on_deflate(client, request->fields);
     enum error error = write_acceptance(client, handshake.accept);
     if (error == ERROR_NONE)
         error = channel_subscribe(worker, name, &client->subscription);
     if (error != ERROR_NONE) {
         client_free_output(client);
+        client_free_deflate(client);
         http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE, error_text(error));
     }
 }

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "home.h"
 #include "hub/hub.h"
+#include "ws/deflate.h"
 
 /* A step of the hub's end on one worker; see drain.c. */
 struct drain_letter {
@@ -22,7 +23,9 @@ struct hub_worker {
     struct list_node clients;
     size_t client_count;
     struct timer collect;
-    bool quiet; /* draining: clients' messages are no longer taken */
+    struct ws_inflater *inflater; /* NULL until a client has sent something compressed */
+    struct buffer inflated;       /* the last message */
+    bool quiet;                   /* draining: clients' messages are no longer taken */
     struct drain_letter drain_letter;
     struct timer drain_next; /* closes the next client */
     struct timer drain_deadline;

@@ -42,3 +42,13 @@ struct bytes ws_extension_name(struct bytes element) {
     split(element, ';', &name, &parameters);
     return name;
 }
+
+bool ws_extension_parameter_next(struct bytes *element, struct ws_extension_parameter *parameter) {
+    struct bytes before, text;
+    if (!split(*element, ';', &before, element))
+        return false;
+    struct bytes behind;
+    split(*element, ';', &text, &behind);
+    parameter->has_value = split(text, '=', &parameter->name, &parameter->value);
+    return true;
+}

@@ -14,4 +14,12 @@ bool ws_extension_is_valid(struct bytes element);
 /* The name of a valid element. */
 struct bytes ws_extension_name(struct bytes element);
 
+struct ws_extension_parameter {
+    struct bytes name, value; /* a quoted value keeps its quotes */
+    bool has_value;
+};
+
+/* Takes the next parameter of a valid element off it, the name first. False at the end. */
+bool ws_extension_parameter_next(struct bytes *element, struct ws_extension_parameter *parameter);
+
 #endif

@@ -155,6 +155,7 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
 static void check_everything_hub(const struct config_hub *hub) {
     assert_string_equal(hub->listen, "[::1]:9000");
     assert_int_equal(hub->max_message, 2 * MIB);
+    assert_false(hub->compression);
     assert_int_equal(hub->handshake_timeout, 11 * SECOND);
     assert_int_equal(hub->ping_interval, 0);
     assert_int_equal(hub->ping_timeout, 21 * SECOND);
@@ -168,6 +169,7 @@ static void check_everything_hub(const struct config_hub *hub) {
 static void check_everything_channels(const struct config *config) {
     const struct config_channel *news = config_channel(config, bytes_of("news"));
     assert_true(news->prefix);
+    assert_true(news->echo);
     assert_int_equal(news->publish, CONFIG_PUBLISH_ANYONE);
     check_retain(&news->retain, MIB, 50, 10 * MINUTE);
     const struct config_channel *chat = config_channel(config, bytes_of("chat"));
@@ -176,6 +178,7 @@ static void check_everything_channels(const struct config *config) {
     check_retain(&chat->retain, 16 * MIB, 5, HOUR);
     const struct config_channel *other = config_channel(config, bytes_of("other"));
     assert_false(other->prefix);
+    assert_false(other->echo);
     assert_int_equal(other->publish, CONFIG_PUBLISH_ANYONE);
     const struct config_channel *named = config_channel(config, bytes_of("cafe~1"));
     assert_string_equal(named->name, "cafe~1");
