@@ -116,6 +116,8 @@ void hub_close(struct hub *hub, uint64_t drain, uint64_t timeout, void (*closed)
 const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned worker);
 const struct http_server_statistics *hub_server_statistics(const struct hub *hub, unsigned worker);
 
+enum { CHANNEL_NAME_MAX = 255 };
+
 /* Can it be a channel's name? 1 to 255 of A-Z a-z 0-9 . _ ~ : - */
 bool channel_name_is_valid(struct bytes name);
 

@@ -56,23 +56,20 @@ static enum error add_own(struct subscription *subscription, uint64_t start, uin
     return ERROR_NONE;
 }
 
-/* Moves the cursor over own messages that begin at it, and shortens `range` to what comes before
+/* Moves the cursor over own messages that it stands at, and shortens `range` to what comes before
  * the next own message. */
 static struct bytes step_over_own(struct subscription *subscription, struct bytes range) {
+    struct cursor *cursor = &subscription->cursor;
     struct own_range *own;
     while (range.size > 0 && (own = first_own(subscription->own)) != NULL) {
-        uint64_t position = cursor_position(&subscription->cursor);
-        if (own->start > position) {
-            uint64_t before = own->start - position;
+        size_t before = cursor_distance(cursor, own->start);
+        if (before > 0)
             return bytes_make(range.data, before < range.size ? before : range.size);
-        }
-        if (own->end > position) {
-            uint64_t over = own->end - position;
-            cursor_advance(&subscription->cursor, over < range.size ? over : range.size);
-        }
-        if (own->end <= cursor_position(&subscription->cursor))
+        uint32_t over = cursor_advance(cursor, cursor_distance(cursor, own->end));
+        counter_add(&subscription->channel->tally->own, over);
+        if (own->end <= cursor_offset(cursor))
             drop_first_own(subscription);
-        range = cursor_range(&subscription->channel->view, &subscription->cursor);
+        range = cursor_range(&subscription->channel->view, cursor);
     }
     return range;
 }
@@ -84,15 +81,21 @@ static struct bytes step_over_own(struct subscription *subscription, struct byte
 struct bytes subscription_range(struct subscription *subscription) {
     struct view *view = &subscription->channel->view;
     struct bytes range = step_over_own(subscription, cursor_range(view, &subscription->cursor));
-    if (subscription->unanswered == 0)
+    if (subscription->unanswered == 0 || range.size == 0)
         return range;
-    uint64_t position = cursor_position(&subscription->cursor);
-    uint64_t before = subscription->settled > position ? subscription->settled - position : 0;
+    size_t before = cursor_distance(&subscription->cursor, subscription->settled);
     return bytes_make(range.data, before < range.size ? before : range.size);
 }
 
+uint64_t subscription_offset(const struct subscription *subscription) {
+    return subscription->cursor.at != NULL ? cursor_offset(&subscription->cursor)
+                                           : subscription->channel->view.first_offset;
+}
+
 uint32_t subscription_sent(struct subscription *subscription, size_t size) {
-    return cursor_advance(&subscription->cursor, size);
+    uint32_t messages = cursor_advance(&subscription->cursor, size);
+    counter_add(&subscription->channel->tally->delivered, messages);
+    return messages;
 }
 
 void subscription_set_busy(struct subscription *subscription, bool busy) {
@@ -106,28 +109,26 @@ void subscription_set_busy(struct subscription *subscription, bool busy) {
 }
 
 bool subscription_is_behind(const struct subscription *subscription) {
-    const struct home *home = subscription->channel->home;
     return subscription->cursor.at != NULL &&
            cursor_position(&subscription->cursor) <
-               atomic_load_explicit(&home->log.tail, memory_order_acquire);
-}
-
-static uint64_t offset_of(const struct cursor *cursor) {
-    return cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
+               atomic_load_explicit(&subscription->channel->log->tail, memory_order_acquire);
 }
 
 /* Own messages between the two places were not missed, but are counted as if: the client cannot
  * know which of them others saw. */
 uint64_t subscription_skip(struct subscription *subscription) {
     struct channel *channel = subscription->channel;
-    uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
-    uint64_t before = offset_of(&subscription->cursor);
+    uint64_t tail = atomic_load_explicit(&channel->log->tail, memory_order_acquire);
+    uint64_t before = cursor_offset(&subscription->cursor);
     assert(!cursor_is_inside_message(&subscription->cursor));
-    assert(cursor_position(&subscription->cursor) <= tail); /* never back */
+    if (cursor_position(&subscription->cursor) >= tail)
+        return 0; /* the past was brought back meanwhile; a cursor never goes back */
     cursor_remove(&subscription->cursor);
     cursor_place_at(&channel->view, &subscription->cursor, tail);
     view_collect(&channel->view);
-    return offset_of(&subscription->cursor) - before;
+    uint64_t missed = cursor_offset(&subscription->cursor) - before;
+    counter_add(&channel->tally->skipped, missed);
+    return missed;
 }
 
 /* ---- what the home tells -------------------------------------------------------------------- */
@@ -150,7 +151,7 @@ void channel_add_segment(struct channel *channel, struct view_segment *at) {
 
 /* Who stands in a segment that retention has dropped is slow: nothing else keeps it. */
 static void apply_policy(struct channel *channel) {
-    uint64_t tail = atomic_load_explicit(&channel->home->log.tail, memory_order_acquire);
+    uint64_t tail = atomic_load_explicit(&channel->log->tail, memory_order_acquire);
     if (view_fallen_behind(&channel->view, tail) == NULL)
         return;
     list_for_each_safe (node, &channel->busy) {
@@ -205,7 +206,7 @@ static void send_join(struct channel *channel, bool leave) {
 }
 
 static void leave_if_empty(struct channel *channel) {
-    if (channel->subscriptions > 0 || !channel->joined || channel->leaving)
+    if (channel->subscriptions > 0 || channel->recalls > 0 || !channel->joined || channel->leaving)
         return;
     channel->leaving = true;
     channel->joined = false;
@@ -213,13 +214,61 @@ static void leave_if_empty(struct channel *channel) {
     send_join(channel, true);
 }
 
-static void place_at_head(struct subscription *subscription) {
+static void begin(struct subscription *subscription, bool recovered) {
     struct channel *channel = subscription->channel;
     list_remove(&subscription->link);
     list_append(&channel->idle, &subscription->link);
     subscription->state = SUBSCRIPTION_IDLE;
-    cursor_place_at_head(&channel->view, &subscription->cursor);
+    subscription->recovered = recovered;
     subscription_events.joined(subscription, ERROR_NONE);
+}
+
+static void deliver_recall(struct letter *letter) {
+    home_handle_recall(container_of(letter, struct recall, letter));
+}
+
+static const struct letter_handler recall_handler = {"hub_recall", deliver_recall};
+
+static void send_recall(struct channel *channel, struct recall *recall) {
+    channel->recalls++;
+    recall->home = channel->home;
+    recall->letter.handler = &recall_handler;
+    if (channel->home->worker == channel->worker)
+        home_handle_recall(recall);
+    else
+        loop_send(channel->home->worker->loop, &recall->letter);
+}
+
+/* The channel has joined: who wants the past asks for it, and goes on waiting. */
+static void place(struct subscription *subscription) {
+    struct channel *channel = subscription->channel;
+    if (subscription->recall != NULL) {
+        send_recall(channel, subscription->recall);
+        return;
+    }
+    cursor_place_at_head(&channel->view, &subscription->cursor);
+    begin(subscription, false);
+}
+
+void channel_recalled(struct recall *recall) {
+    struct channel *channel = recall->channel;
+    struct subscription *subscription = recall->subscription;
+    unsigned reader = channel->worker->index;
+    for (size_t i = 0; i < recall->count; i++)
+        view_insert(&channel->view, &recall->segments[i]->views[reader]);
+    if (subscription != NULL) {
+        subscription->recall = NULL;
+        if (recall->found)
+            cursor_place_at_offset(&channel->view, &subscription->cursor, recall->offset);
+        else
+            cursor_place_at_head(&channel->view, &subscription->cursor);
+        begin(subscription, recall->found);
+    }
+    memory_free(recall->segments);
+    memory_free(recall);
+    view_collect(&channel->view);
+    channel->recalls--;
+    leave_if_empty(channel);
 }
 
 static void refuse_waiting(struct channel *channel, enum error error) {
@@ -228,6 +277,8 @@ static void refuse_waiting(struct channel *channel, enum error error) {
         node = channel->waiting.next;
         struct subscription *subscription = container_of(node, struct subscription, link);
         list_remove(node);
+        memory_free(subscription->recall);
+        subscription->recall = NULL;
         subscription->channel = NULL;
         subscription->state = SUBSCRIPTION_NONE;
         channel->subscriptions--;
@@ -253,12 +304,24 @@ void channel_joined(struct channel *channel, struct join *join) {
         channel_free(channel);
         return;
     }
+    struct rendition *rendition = &join->home->renditions[channel->kind];
     channel->joined = true;
     channel->home = join->home;
+    channel->log = &rendition->log;
+    channel->tally = &rendition->readers[join->reader].tally;
+    channel->view.first_offset = join->next_offset;
     if (join->newest != NULL)
         view_add(&channel->view, &join->newest->views[join->reader]);
-    while (!list_is_empty(&channel->waiting))
-        place_at_head(container_of(channel->waiting.next, struct subscription, link));
+    counter_set(&channel->tally->subscribers, channel->subscriptions);
+    struct list_node waiting, *node;
+    list_init(&waiting);
+    list_splice(&waiting, &channel->waiting);
+    channel->recalls++; /* stays while its subscriptions are told, whatever they do */
+    while ((node = list_take_first(&waiting)) != NULL) {
+        list_append(&channel->waiting, node);
+        place(container_of(node, struct subscription, link));
+    }
+    channel->recalls--;
     leave_if_empty(channel);
 }
 
@@ -276,20 +339,30 @@ void channel_left(struct channel *channel, struct join *join) {
 
 /* ---- subscribing ---------------------------------------------------------------------------- */
 
-static struct channel *channel_new(struct hub_worker *worker, struct bytes name) {
-    struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 1);
+/* Channels of one name stand side by side, one for each rendition. */
+static struct bytes make_key(char *out, struct bytes name, enum rendition_kind kind) {
+    memcpy(out, name.data, name.size);
+    out[name.size] = '\0';
+    out[name.size + 1] = (char)kind;
+    return bytes_make(out, name.size + 2);
+}
+
+static struct channel *channel_new(struct hub_worker *worker, struct bytes name,
+                                   enum rendition_kind kind) {
+    struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 2);
     if (channel == NULL)
         return NULL;
-    memcpy(channel->name, name.data, name.size);
+    struct bytes key = make_key(channel->name, name, kind);
     channel->join = memory_allocate_zeroed(sizeof *channel->join);
-    if (channel->join == NULL || map_insert(&worker->channels, &channel->node,
-                                            bytes_make(channel->name, name.size)) != ERROR_NONE) {
+    if (channel->join == NULL || map_insert(&worker->channels, &channel->node, key) != ERROR_NONE) {
         memory_free(channel->join);
         memory_free(channel);
         return NULL;
     }
     channel->join->channel = channel;
     channel->join->reader = worker->index;
+    channel->join->kind = kind;
+    channel->kind = kind;
     channel->worker = worker;
     channel->flush.handler = &flush_handler;
     channel->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
@@ -301,22 +374,62 @@ static struct channel *channel_new(struct hub_worker *worker, struct bytes name)
     return channel;
 }
 
-enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
-                             struct subscription *subscription) {
-    struct map_node *node = map_find(&worker->channels, name);
+static struct recall *recall_new(struct channel *channel, struct subscription *subscription,
+                                 const struct start *start) {
+    struct recall *recall = memory_allocate_zeroed(sizeof *recall);
+    if (recall == NULL)
+        return NULL;
+    recall->channel = channel;
+    recall->subscription = subscription;
+    recall->start = *start;
+    return recall;
+}
+
+static void count_subscriptions(struct channel *channel, int change) {
+    channel->subscriptions += (size_t)change;
+    if (channel->joined)
+        counter_set(&channel->tally->subscribers, channel->subscriptions);
+}
+
+enum error channel_subscribe(struct hub_worker *worker, struct bytes name, enum rendition_kind kind,
+                             const struct start *start, struct subscription *subscription) {
+    char key[CHANNEL_NAME_MAX + 2];
+    struct map_node *node = map_find(&worker->channels, make_key(key, name, kind));
     bool fresh = node == NULL;
     struct channel *channel =
-        fresh ? channel_new(worker, name) : container_of(node, struct channel, node);
+        fresh ? channel_new(worker, name, kind) : container_of(node, struct channel, node);
     if (channel == NULL)
         return ERROR_NO_MEMORY;
     *subscription = (struct subscription){.channel = channel, .state = SUBSCRIPTION_WAITING};
+    if (start->place != PLACE_HEAD) {
+        subscription->recall = recall_new(channel, subscription, start);
+        if (subscription->recall == NULL) {
+            subscription->channel = NULL;
+            if (fresh)
+                channel_free(channel);
+            return ERROR_NO_MEMORY;
+        }
+    }
     list_append(&channel->waiting, &subscription->link);
-    channel->subscriptions++;
+    count_subscriptions(channel, 1);
     if (channel->joined)
-        place_at_head(subscription);
+        place(subscription);
     else if (fresh)
         send_join(channel, false);
     return ERROR_NONE;
+}
+
+/* What it was still due. The past that is under way comes to nobody. */
+static void settle(struct subscription *subscription) {
+    struct channel *channel = subscription->channel;
+    if (subscription->recall != NULL) {
+        subscription->recall->subscription = NULL;
+        if (subscription->recall->home == NULL) /* not sent yet */
+            memory_free(subscription->recall);
+    } else if (channel->joined && subscription->state >= SUBSCRIPTION_IDLE) {
+        counter_add(&channel->tally->abandoned,
+                    view_head_offset(&channel->view) - subscription_offset(subscription));
+    }
 }
 
 void channel_unsubscribe(struct subscription *subscription) {
@@ -324,11 +437,12 @@ void channel_unsubscribe(struct subscription *subscription) {
     if (channel == NULL)
         return;
     assert(subscription->unanswered == 0);
+    settle(subscription);
     list_remove(&subscription->link);
     cursor_remove(&subscription->cursor);
     memory_free(subscription->own);
     *subscription = (struct subscription){0};
-    channel->subscriptions--;
+    count_subscriptions(channel, -1);
     if (channel->joined)
         view_collect(&channel->view);
     leave_if_empty(channel);
@@ -337,28 +451,28 @@ void channel_unsubscribe(struct subscription *subscription) {
 /* ---- publishing ----------------------------------------------------------------------------- */
 
 /* Is the client at the head, so that its new message is the next thing that its cursor meets? */
-static bool stands_at_own(struct subscription *source, uint64_t start, uint64_t end) {
+static bool stands_at_own(struct subscription *source, uint64_t offset) {
     if (source->state != SUBSCRIPTION_IDLE || source->unanswered > 0 || source->own != NULL)
         return false;
     struct bytes range = cursor_range(&source->channel->view, &source->cursor);
-    return range.size >= end - start && cursor_position(&source->cursor) == start;
+    return range.size > 0 && cursor_offset(&source->cursor) == offset;
 }
 
 /* Who is at the head steps over at once, and keeps nothing. */
-static enum error exclude_own(struct subscription *source, uint64_t start, uint64_t end) {
-    if (!stands_at_own(source, start, end))
-        return add_own(source, start, end);
-    cursor_advance(&source->cursor, end - start);
+static enum error exclude_own(struct subscription *source, uint64_t offset) {
+    if (!stands_at_own(source, offset))
+        return add_own(source, offset, offset + 1);
+    cursor_advance(&source->cursor, cursor_distance(&source->cursor, offset + 1));
+    counter_add(&source->channel->tally->own, 1);
     return ERROR_NONE;
 }
 
-void subscription_published(struct subscription *subscription, enum error error, uint64_t start,
-                            uint64_t end) {
+void subscription_published(struct subscription *subscription, enum error error, uint64_t offset) {
     subscription->unanswered--;
     if (error == ERROR_NONE) {
-        subscription->settled = end; /* answers keep the order of the publishes */
+        subscription->settled = offset + 1; /* answers keep the order of the publishes */
         if (!subscription->channel->settings.echo)
-            error = exclude_own(subscription, start, end);
+            error = exclude_own(subscription, offset);
     }
     subscription_events.published(subscription, error);
 }
@@ -396,7 +510,7 @@ static enum error send_publish(struct hub_worker *from, struct bytes name,
         data += parts[i].size;
     }
     if (source != NULL && source->unanswered++ == 0)
-        source->settled = view_head(&source->channel->view);
+        source->settled = view_head_offset(&source->channel->view);
     loop_send(hub_home_worker(from->hub, name)->loop, &publish->letter);
     return ERROR_NONE;
 }
@@ -405,12 +519,11 @@ enum error channel_publish(struct channel *channel, struct subscription *source,
                            struct bytes prefix, bool binary, struct bytes payload) {
     struct hub_worker *worker = channel->worker;
     struct home *home = channel->home;
-    uint64_t start, end;
+    uint64_t offset;
     if (home->worker != worker)
         return send_publish(worker, bytes_of(channel->name), source, prefix, binary, payload);
-    enum error error = home_append(home, prefix, binary, payload, &start, &end);
-    if (error == ERROR_NONE && !home->settings.echo &&
-        exclude_own(source, start, end) != ERROR_NONE)
+    enum error error = home_append(home, prefix, binary, payload, &offset);
+    if (error == ERROR_NONE && !home->settings.echo && exclude_own(source, offset) != ERROR_NONE)
         subscription_events.published(
             source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
     return error;
@@ -425,7 +538,7 @@ enum error hub_publish(struct hub *hub, unsigned worker, struct bytes name, stru
     if (to != from)
         return send_publish(from, name, NULL, no_prefix, false, payload);
     struct home *home;
-    uint64_t start, end;
+    uint64_t offset;
     enum error error = home_find(to, name, &home);
-    return error == ERROR_NONE ? home_append(home, no_prefix, false, payload, &start, &end) : error;
+    return error == ERROR_NONE ? home_append(home, no_prefix, false, payload, &offset) : error;
 }

@@ -1,12 +1,14 @@
 /*
- * A channel as one worker's clients see it: who is in it, and the worker's view of its log.
+ * A channel in one rendition, as one worker's clients see it: who is in it, and the worker's view
+ * of that log.
  *
  * A channel exists on a worker while that worker has clients in it. The first one makes it join the
  * channel's home; until the home has answered, clients wait. When the last one has left, it leaves
  * the home, and goes when the home has confirmed that no letter to it is under way any more.
  *
  * A subscription is one client's place in one channel: a cursor, and the client's own messages
- * ahead of it, which it steps over.
+ * ahead of it, which it steps over. It begins at the head, or in the past: then the home is asked
+ * for the segments, and it waits for them.
  */
 #ifndef RINGCAST_HUB_CHANNEL_H
 #define RINGCAST_HUB_CHANNEL_H
@@ -16,7 +18,7 @@
 #include "hub/hub.h"
 #include "view.h"
 
-/* Positions in the log; `end` is behind the last byte. */
+/* Offsets; `end` is behind the last message. */
 struct own_range {
     uint64_t start, end;
 };
@@ -28,7 +30,7 @@ struct own_ranges {
 
 enum subscription_state {
     SUBSCRIPTION_NONE,
-    SUBSCRIPTION_WAITING, /* for the home's answer */
+    SUBSCRIPTION_WAITING, /* for the home's answer, or for the past */
     SUBSCRIPTION_IDLE,    /* at the head */
     SUBSCRIPTION_BUSY,    /* a send is in flight, or more is to be sent */
 };
@@ -38,29 +40,35 @@ struct subscription {
     struct list_node link; /* in the channel's list of its state */
     struct cursor cursor;
     struct own_ranges *own; /* NULL: none ahead */
-    uint64_t settled;       /* where messages stand that are unanswered: not before this position */
+    uint64_t settled;       /* where messages stand that are unanswered: not before this offset */
     uint32_t unanswered;    /* publishes that its home has not confirmed yet */
     uint8_t state;
+    bool recovered;        /* it stands where it wanted to begin, not at the head instead */
+    struct recall *recall; /* under way, or to be sent when the channel has joined; else NULL */
 };
 
 struct channel {
-    struct map_node node; /* by name, in the worker's channels */
+    struct map_node node; /* by name and kind, in the worker's channels */
     struct hub_worker *worker;
-    struct home *home; /* valid while joined */
+    struct home *home;   /* valid while joined */
+    struct log *log;     /* the home's for this rendition, for its tail; as long */
+    struct tally *tally; /* the home's for this reader; as long */
+    enum rendition_kind kind;
     struct join *join; /* the letter to and from the home; NULL while it is under way */
     bool joined;
     bool leaving;
     struct view view;
     struct list_node waiting, idle, busy; /* subscriptions */
     size_t subscriptions;
+    size_t recalls; /* under way */
     struct task flush;
     struct channel_settings settings;
-    char name[];
+    char name[]; /* and behind its NUL one byte more, the kind */
 };
 
 /* What the owner of subscriptions does when the channel calls. */
 struct subscription_events {
-    /* The home has answered: the subscription stands at the head, or there is an error. */
+    /* The home has answered: the subscription stands where it begins, or there is an error. */
     void (*joined)(struct subscription *subscription, enum error error);
     /* There is something to send. */
     void (*readable)(struct subscription *subscription);
@@ -74,14 +82,17 @@ struct subscription_events {
 extern const struct subscription_events subscription_events;
 
 /*
- * Subscribes; `joined` follows, at once or later. ERROR_NO_MEMORY, or ERROR_LIMIT_REACHED when
- * there are too many channels.
+ * Subscribes to a rendition; `joined` follows, at once or later. ERROR_NO_MEMORY, or
+ * ERROR_LIMIT_REACHED when there are too many channels.
  */
-enum error channel_subscribe(struct hub_worker *worker, struct bytes name,
-                             struct subscription *subscription);
+enum error channel_subscribe(struct hub_worker *worker, struct bytes name, enum rendition_kind kind,
+                             const struct start *start, struct subscription *subscription);
 
 /* Ends a subscription on which nothing is in flight. Harmless on one that has none. */
 void channel_unsubscribe(struct subscription *subscription);
+
+/* The offset of the message that it is sent next. */
+uint64_t subscription_offset(const struct subscription *subscription);
 
 /*
  * The bytes to send next: contiguous, without own messages, up to the head, or to where an own
@@ -89,7 +100,8 @@ void channel_unsubscribe(struct subscription *subscription);
  */
 struct bytes subscription_range(struct subscription *subscription);
 
-/* The kernel took `size` bytes of the last range. Returns how many messages ended in them. */
+/* The kernel took `size` bytes of the last range. Returns how many messages ended in them, which
+ * are counted as delivered. */
 uint32_t subscription_sent(struct subscription *subscription, size_t size);
 
 /* Moves between idle and busy, so that the turn's end serves only who is idle. */
@@ -114,8 +126,8 @@ void channel_add_segment(struct channel *channel, struct view_segment *at);
 void channel_head_moved(struct channel *channel);
 void channel_joined(struct channel *channel, struct join *join);
 void channel_left(struct channel *channel, struct join *join);
-/* A publish has come back: the source's message is at these positions, or was refused. */
-void subscription_published(struct subscription *subscription, enum error error, uint64_t start,
-                            uint64_t end);
+void channel_recalled(struct recall *recall);
+/* A publish has come back: the source's message has this offset, or was refused. */
+void subscription_published(struct subscription *subscription, enum error error, uint64_t offset);
 
 #endif

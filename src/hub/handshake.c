@@ -89,9 +89,17 @@ static void refuse_handshake(struct client *client, const struct ws_handshake *h
     buffer_fini(&text);
 }
 
+/* What it is sent may be compressed if it agreed to that, and to as wide a window as ours. */
+static enum rendition_kind rendition_of(const struct client *client) {
+    return client->deflate != NULL && ws_deflate_takes_ours(&client->deflate->agreed)
+               ? RENDITION_RAW_DEFLATED
+               : RENDITION_RAW;
+}
+
 void client_handle_upgrade(struct http_connection *connection, const struct http_request *request) {
     struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = worker_of(client);
+    const struct start at_head = {PLACE_HEAD};
     struct ws_handshake handshake;
     struct bytes name;
     ws_handshake_judge(request, &handshake);
@@ -110,7 +118,8 @@ void client_handle_upgrade(struct http_connection *connection, const struct http
     agree_on_deflate(client, request->fields);
     enum error error = write_acceptance(client, handshake.accept);
     if (error == ERROR_NONE)
-        error = channel_subscribe(worker, name, &client->subscription);
+        error =
+            channel_subscribe(worker, name, rendition_of(client), &at_head, &client->subscription);
     if (error != ERROR_NONE) {
         client_free_output(client);
         client_free_deflate(client);

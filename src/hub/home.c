@@ -9,17 +9,30 @@
 #include "worker.h"
 #include "ws/frame_encode.h"
 
+/* Where the log of a late rendition begins, so that its past fits in front. */
+#define RENDITION_BEGINNING ((uint64_t)1 << 62)
+
 /* ---- making and finding --------------------------------------------------------------------- */
 
 static void tell_readers(struct task *task);
 static const struct task_handler tell_handler = {"hub_tell_readers", tell_readers};
+
+void home_init_log(const struct home *home, struct log *log) {
+    const struct retention retention = {
+        .bytes = home->settings.retain_bytes,
+        .messages = home->settings.retain_messages,
+        .age = home->settings.retain_age,
+    };
+    log_init(log, &retention, home->worker->hub->worker_count);
+}
 
 static struct home *home_new(struct hub_worker *worker, struct bytes name) {
     unsigned workers = worker->hub->worker_count;
     struct home *home = memory_allocate_zeroed(sizeof *home + name.size + 1);
     if (home == NULL)
         return NULL;
-    home->readers = memory_allocate_zeroed(workers * sizeof *home->readers);
+    home->readers =
+        memory_allocate_zeroed((size_t)RENDITION_COUNT * workers * sizeof *home->readers);
     if (home->readers == NULL) {
         memory_free(home);
         return NULL;
@@ -28,27 +41,32 @@ static struct home *home_new(struct hub_worker *worker, struct bytes name) {
     home->worker = worker;
     home->tell.handler = &tell_handler;
     home->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
-    const struct retention retention = {
-        .bytes = home->settings.retain_bytes,
-        .messages = home->settings.retain_messages,
-        .age = home->settings.retain_age,
-    };
-    log_init(&home->log, &retention, workers);
+    ring_random(worker->loop->ring, &home->epoch, sizeof home->epoch);
+    for (size_t i = 0; i < RENDITION_COUNT; i++) {
+        home_init_log(home, &home->renditions[i].log);
+        home->renditions[i].readers = home->readers + i * workers;
+    }
+    home->live = 1U << RENDITION_RAW;
     return home;
 }
 
-static void count_log_memory(struct home *home, size_t before) {
-    counter_add(&home->worker->statistics.log_bytes, home->log.memory - before);
+void home_count_memory(struct home *home) {
+    size_t memory = 0;
+    for (size_t i = 0; i < RENDITION_COUNT; i++)
+        memory += home->renditions[i].log.memory;
+    counter_add(&home->worker->statistics.log_bytes, memory - home->log_memory);
+    home->log_memory = memory;
 }
 
 static void home_free(struct home *home) {
     struct hub_worker *worker = home->worker;
     loop_unpost(&home->tell);
     map_remove(&worker->homes, &home->node);
-    counter_subtract(&worker->statistics.log_bytes, home->log.memory);
+    counter_subtract(&worker->statistics.log_bytes, home->log_memory);
     counter_subtract(&worker->statistics.homes, 1);
     atomic_fetch_sub(&worker->hub->channel_count, 1);
-    log_fini(&home->log);
+    for (size_t i = 0; i < RENDITION_COUNT; i++)
+        log_fini(&home->renditions[i].log);
     memory_free(home->readers);
     memory_free(home);
 }
@@ -100,75 +118,128 @@ static const struct letter_handler segment_handler = {"hub_segment", deliver_seg
  * The reader may be leaving, but its channel stays until the home has answered, which is behind
  * this. */
 static void deliver_hint(struct letter *letter) {
-    struct hint *hint = container_of(letter, struct hint, letter);
-    struct channel *channel = hint->told;
-    atomic_exchange(&hint->under_way, false);
+    struct reader *reader = container_of(letter, struct reader, letter);
+    struct channel *channel = reader->told;
+    atomic_exchange(&reader->under_way, false);
     channel_head_moved(channel);
 }
 
 static const struct letter_handler hint_handler = {"hub_hint", deliver_hint};
 
-static void announce_to(struct home *home, unsigned reader, struct segment *segment) {
-    struct view_segment *at = &segment->views[reader];
-    at->channel = home->readers[reader].channel;
+static void announce_to(struct home *home, unsigned worker, struct channel *channel,
+                        struct segment *segment) {
+    struct view_segment *at = &segment->views[worker];
+    at->channel = channel;
     at->letter.handler = &segment_handler;
     segment_reference(segment);
-    if (reader == home->worker->index)
+    if (worker == home->worker->index)
         channel_add_segment(at->channel, at);
     else
-        loop_send(home->worker->hub->workers[reader].loop, &at->letter);
+        loop_send(home->worker->hub->workers[worker].loop, &at->letter);
 }
 
-static void announce(struct home *home, struct segment *segment) {
+static void announce(struct home *home, struct rendition *rendition) {
+    struct segment *segment = log_newest(&rendition->log);
     for (unsigned i = 0; i < home->worker->hub->worker_count; i++)
-        if (home->readers[i].channel != NULL)
-            announce_to(home, i, segment);
+        if (rendition->readers[i].channel != NULL)
+            announce_to(home, i, rendition->readers[i].channel, segment);
 }
 
-/* The readers on other workers; this worker's channel was told at once. */
-static void tell_readers(struct task *task) {
-    struct home *home = container_of(task, struct home, tell);
+static void tell_readers_of(struct home *home, struct rendition *rendition) {
     struct hub *hub = home->worker->hub;
     for (unsigned i = 0; i < hub->worker_count; i++) {
-        struct hint *hint = &home->readers[i];
-        if (i == home->worker->index || hint->channel == NULL)
+        struct reader *reader = &rendition->readers[i];
+        if (i == home->worker->index || reader->channel == NULL)
             continue;
-        if (atomic_exchange(&hint->under_way, true))
+        if (atomic_exchange(&reader->under_way, true))
             continue;
-        hint->told = hint->channel;
-        hint->letter.handler = &hint_handler;
-        loop_send(hub->workers[i].loop, &hint->letter);
+        reader->told = reader->channel;
+        reader->letter.handler = &hint_handler;
+        loop_send(hub->workers[i].loop, &reader->letter);
     }
+}
+
+/* The readers on other workers; this worker's channels were told at once. */
+static void tell_readers(struct task *task) {
+    struct home *home = container_of(task, struct home, tell);
+    for (size_t i = 0; i < RENDITION_COUNT; i++)
+        if (home->renditions[i].reader_count > 0)
+            tell_readers_of(home, &home->renditions[i]);
 }
 
 /* ---- appending ------------------------------------------------------------------------------ */
 
 static void head_moved(struct home *home) {
-    struct channel *local = home->readers[home->worker->index].channel;
-    if (local != NULL)
-        channel_head_moved(local);
-    if (home->reader_count > (local != NULL ? 1 : 0))
+    bool elsewhere = false;
+    for (unsigned live = home->live; live != 0; live &= live - 1) {
+        const struct rendition *rendition = &home->renditions[__builtin_ctz(live)];
+        struct channel *local = rendition->readers[home->worker->index].channel;
+        if (local != NULL)
+            channel_head_moved(local);
+        elsewhere = elsewhere || rendition->reader_count > (local != NULL ? 1 : 0);
+    }
+    if (elsewhere)
         loop_post_turn_end(home->worker->loop, &home->tell);
 }
 
-enum error home_append(struct home *home, struct bytes prefix, bool binary, struct bytes payload,
-                       uint64_t *start, uint64_t *end) {
-    uint8_t header[FRAME_PLAIN_HEADER_MAX];
-    size_t header_size = frame_encode_data_header(header, binary ? FRAME_BINARY : FRAME_TEXT, 0,
-                                                  prefix.size + payload.size);
-    const struct bytes parts[] = {bytes_make(header, header_size), prefix, payload};
-    uint64_t now = home->worker->loop->now;
-    size_t memory = home->log.memory;
+/* Encodes for every live rendition and makes room in its log. Nothing is appended yet. */
+static enum error prepare(struct home *home, const struct published *message,
+                          struct encoded *encoded) {
+    struct hub_worker *worker = home->worker;
+    encoder_begin(&worker->encoder);
+    for (unsigned live = home->live; live != 0; live &= live - 1) {
+        enum rendition_kind kind = (enum rendition_kind)__builtin_ctz(live);
+        struct rendition *rendition = &home->renditions[kind];
+        bool fresh = false;
+        enum error error = encoder_encode(&worker->encoder, message, kind, &encoded[kind]);
+        if (error == ERROR_NONE)
+            error = log_reserve(&rendition->log, encoded[kind].size, worker->loop->now, &fresh);
+        if (error != ERROR_NONE)
+            return error;
+        if (fresh)
+            announce(home, rendition);
+    }
+    return ERROR_NONE;
+}
+
+static void append(struct log *log, const struct encoded *encoded, uint64_t now) {
+    uint64_t start;
     bool fresh;
-    enum error error = log_append(&home->log, parts, 3, now, start, &fresh);
+    enum error error = log_append(log, encoded->parts, encoded->count, now, &start, &fresh);
+    assert(error == ERROR_NONE && !fresh);
+}
+
+/* The other renditions keep what the history keeps. */
+void home_trim(struct home *home) {
+    struct log *history = home_history(home);
+    log_trim(history, home->worker->loop->now);
+    for (unsigned live = home->live & ~(1U << RENDITION_RAW); live != 0; live &= live - 1)
+        log_trim_to(&home->renditions[__builtin_ctz(live)].log, history->tail_offset);
+    home_count_memory(home);
+}
+
+enum error home_append(struct home *home, struct bytes prefix, bool binary, struct bytes payload,
+                       uint64_t *offset) {
+    struct encoded encoded[RENDITION_COUNT];
+    uint64_t now = home->worker->loop->now;
+    const struct published message = {
+        .channel = home->name,
+        .epoch = home->epoch,
+        .offset = home_history(home)->next_offset,
+        .prefix = prefix,
+        .payload = payload,
+        .binary = binary,
+    };
+    enum error error = prepare(home, &message, encoded);
     if (error != ERROR_NONE)
         return error;
-    *end = home->log.head;
-    log_trim(&home->log, now);
-    count_log_memory(home, memory);
+    for (unsigned live = home->live; live != 0; live &= live - 1) {
+        int kind = __builtin_ctz(live);
+        append(&home->renditions[kind].log, &encoded[kind], now);
+    }
+    *offset = message.offset;
+    home_trim(home);
     counter_add(&home->worker->statistics.messages_published, 1);
-    if (fresh)
-        announce(home, log_newest(&home->log));
     head_moved(home);
     return ERROR_NONE;
 }
@@ -193,6 +264,28 @@ static void answer_join(struct hub_worker *worker, struct join *join) {
         loop_send(worker->hub->workers[join->reader].loop, &join->letter);
 }
 
+/* A rendition begins at the head: what was before is encoded when somebody asks for it. */
+static enum error begin_rendition(struct home *home, enum rendition_kind kind) {
+    struct log *log = &home->renditions[kind].log;
+    bool fresh;
+    enum error error = encoder_prepare(&home->worker->encoder, kind);
+    if (error != ERROR_NONE)
+        return error;
+    home_init_log(home, log);
+    log_begin_at(log, RENDITION_BEGINNING, home_history(home)->next_offset);
+    error =
+        log_reserve(log, 1, home->worker->loop->now, &fresh); /* no reader sees it without any */
+    if (error == ERROR_NONE)
+        home->live |= 1U << kind;
+    return error;
+}
+
+static void end_rendition(struct home *home, enum rendition_kind kind) {
+    log_fini(&home->renditions[kind].log);
+    home->live &= ~(1U << kind);
+    home_count_memory(home);
+}
+
 static void admit_reader(struct hub_worker *worker, struct join *join) {
     struct home *home;
     join->newest = NULL;
@@ -200,9 +293,15 @@ static void admit_reader(struct hub_worker *worker, struct join *join) {
     if (join->error != ERROR_NONE)
         return;
     join->home = home;
-    home->readers[join->reader].channel = join->channel;
-    home->reader_count++;
-    struct segment *newest = log_newest(&home->log);
+    struct rendition *rendition = &home->renditions[join->kind];
+    if ((home->live & 1U << join->kind) == 0)
+        join->error = begin_rendition(home, join->kind);
+    if (join->error != ERROR_NONE)
+        return;
+    rendition->readers[join->reader].channel = join->channel;
+    rendition->reader_count++;
+    join->next_offset = rendition->log.next_offset;
+    struct segment *newest = log_newest(&rendition->log);
     if (newest != NULL) {
         /* a place that an earlier stay of this reader has used is free again: it has left */
         newest->views[join->reader].channel = join->channel;
@@ -215,8 +314,10 @@ void home_handle_join(struct hub_worker *worker, struct join *join) {
     if (!join->leave) {
         admit_reader(worker, join);
     } else {
-        join->home->readers[join->reader].channel = NULL;
-        join->home->reader_count--;
+        struct rendition *rendition = &join->home->renditions[join->kind];
+        rendition->readers[join->reader].channel = NULL;
+        if (--rendition->reader_count == 0 && join->kind != RENDITION_RAW)
+            end_rendition(join->home, join->kind);
     }
     answer_join(worker, join);
 }
@@ -224,7 +325,7 @@ void home_handle_join(struct hub_worker *worker, struct join *join) {
 static void deliver_publish_answer(struct letter *letter) {
     struct publish *publish = container_of(letter, struct publish, letter);
     if (publish->source != NULL)
-        subscription_published(publish->source, publish->error, publish->start, publish->end);
+        subscription_published(publish->source, publish->error, publish->offset);
     memory_free(publish);
 }
 
@@ -239,8 +340,7 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
     struct home *home;
     publish->error = home_find(worker, name, &home);
     if (publish->error == ERROR_NONE)
-        publish->error =
-            home_append(home, prefix, publish->binary, payload, &publish->start, &publish->end);
+        publish->error = home_append(home, prefix, publish->binary, payload, &publish->offset);
     publish->letter.handler = &publish_answer_handler;
     if (publish->source == NULL)
         deliver_publish_answer(&publish->letter);
@@ -251,20 +351,26 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
 /* ---- collecting ----------------------------------------------------------------------------- */
 
 static bool hints_are_home(const struct home *home) {
-    for (unsigned i = 0; i < home->worker->hub->worker_count; i++)
+    for (unsigned i = 0; i < RENDITION_COUNT * home->worker->hub->worker_count; i++)
         if (atomic_load(&home->readers[i].under_way))
             return false;
     return true;
 }
 
+/* Nobody reads it, and it holds nothing that somebody could ask for. */
+static bool is_unused(struct home *home) {
+    const struct log *history = home_history(home);
+    for (size_t i = 0; i < RENDITION_COUNT; i++)
+        if (home->renditions[i].reader_count > 0)
+            return false;
+    return history->tail_offset == history->next_offset;
+}
+
 static void collect(struct map_node *node, void *context) {
     struct home *home = container_of(node, struct home, node);
     (void)context;
-    size_t memory = home->log.memory;
-    log_trim(&home->log, home->worker->loop->now);
-    count_log_memory(home, memory);
-    bool empty = home->log.tail_offset == home->log.next_offset;
-    if (empty && home->reader_count == 0 && !home->settings.listed && hints_are_home(home))
+    home_trim(home);
+    if (is_unused(home) && !home->settings.listed && hints_are_home(home))
         home_free(home);
 }
 
@@ -288,4 +394,5 @@ void homes_fini(struct hub_worker *worker) {
     while ((node = map_any(&worker->homes)) != NULL)
         home_free(container_of(node, struct home, node));
     map_fini(&worker->homes);
+    encoder_fini(&worker->encoder);
 }

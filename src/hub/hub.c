@@ -7,7 +7,7 @@
 #include "client.h"
 #include "worker.h"
 
-enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024, NAME_MAX_SIZE = 255 };
+enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024 };
 
 /* ---- names and homes ------------------------------------------------------------------------ */
 
@@ -17,7 +17,7 @@ static bool is_name_character(uint8_t byte) {
 }
 
 bool channel_name_is_valid(struct bytes name) {
-    if (name.size == 0 || name.size > NAME_MAX_SIZE)
+    if (name.size == 0 || name.size > CHANNEL_NAME_MAX)
         return false;
     for (size_t i = 0; i < name.size; i++)
         if (!is_name_character(name.data[i]))

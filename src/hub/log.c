@@ -72,6 +72,13 @@ void log_init(struct log *log, const struct retention *retention, unsigned worke
     list_init(&log->segments);
 }
 
+void log_begin_at(struct log *log, uint64_t position, uint64_t offset) {
+    assert(list_is_empty(&log->segments));
+    log->head = position;
+    log->next_offset = log->tail_offset = offset;
+    atomic_store_explicit(&log->tail, position, memory_order_release);
+}
+
 static void drop_oldest(struct log *log) {
     struct segment *oldest = container_of(list_take_first(&log->segments), struct segment, link);
     log->memory -= memory_of(oldest);
@@ -114,14 +121,18 @@ static enum error begin_segment(struct log *log, size_t frame_size, uint64_t now
     return ERROR_NONE;
 }
 
+enum error log_reserve(struct log *log, size_t size, uint64_t now, bool *fresh) {
+    assert(size > 0 && size <= UINT32_MAX / 2);
+    *fresh = list_is_empty(&log->segments) || !takes(log_newest(log), size, now);
+    return *fresh ? begin_segment(log, size, now) : ERROR_NONE;
+}
+
 enum error log_append(struct log *log, const struct bytes *parts, size_t count, uint64_t now,
                       uint64_t *start, bool *fresh) {
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].size;
-    assert(size > 0 && size <= UINT32_MAX / 2);
-    *fresh = list_is_empty(&log->segments) || !takes(log_newest(log), size, now);
-    enum error error = *fresh ? begin_segment(log, size, now) : ERROR_NONE;
+    enum error error = log_reserve(log, size, now, fresh);
     if (error != ERROR_NONE)
         return error;
     struct segment *segment = log_newest(log);
@@ -163,20 +174,72 @@ static bool exceeds(const struct log *log, const struct segment *segment, uint64
            is_too_old(log, segment, now);
 }
 
+/* The oldest segment that still has a message before the tail or behind it; drops those before. */
+static struct segment *settle_tail(struct log *log) {
+    struct segment *segment = tail_segment(log);
+    while (log->tail_offset ==
+           segment->offset + atomic_load_explicit(&segment->messages, memory_order_relaxed)) {
+        drop_oldest(log);
+        segment = tail_segment(log);
+    }
+    return segment;
+}
+
+/* One message, which is in this segment, goes out of sight. */
+static void advance_tail(struct log *log, const struct segment *segment) {
+    uint32_t messages = atomic_load_explicit(&((struct segment *)(uintptr_t)segment)->messages,
+                                             memory_order_relaxed);
+    uint32_t next = (uint32_t)(++log->tail_offset - segment->offset);
+    uint32_t end = next < messages ? segment->marks[next].start
+                                   : atomic_load(&((struct segment *)(uintptr_t)segment)->filled);
+    atomic_store_explicit(&log->tail, segment->base + end, memory_order_release);
+}
+
 void log_trim(struct log *log, uint64_t now) {
     while (log->tail_offset < log->next_offset) {
-        struct segment *segment = tail_segment(log);
-        uint32_t messages = atomic_load_explicit(&segment->messages, memory_order_relaxed);
-        if (log->tail_offset == segment->offset + messages) {
-            drop_oldest(log);
-            continue;
-        }
+        struct segment *segment = settle_tail(log);
         if (!exceeds(log, segment, now))
             break;
-        log->tail_offset++;
-        uint32_t next = (uint32_t)(log->tail_offset - segment->offset);
-        uint64_t tail = segment->base + (next < messages ? segment->marks[next].start
-                                                         : atomic_load(&segment->filled));
-        atomic_store_explicit(&log->tail, tail, memory_order_release);
+        advance_tail(log, segment);
     }
+}
+
+void log_trim_to(struct log *log, uint64_t tail_offset) {
+    while (log->tail_offset < log->next_offset) {
+        struct segment *segment = settle_tail(log);
+        if (log->tail_offset >= tail_offset)
+            break;
+        advance_tail(log, segment);
+    }
+}
+
+/* ---- the past ------------------------------------------------------------------------------- */
+
+void log_prepend(struct log *log, struct log *before) {
+    const struct segment *first = list_is_empty(&log->segments) ? NULL : tail_segment(log);
+    uint64_t base = first != NULL ? first->base : log->head;
+    assert(before->next_offset == (first != NULL ? first->offset : log->next_offset));
+    assert(before->head <= base);
+    list_for_each (node, &before->segments) {
+        struct segment *segment = container_of(node, struct segment, link);
+        segment->base += base - before->head;
+    }
+    log->tail_offset = before->tail_offset;
+    atomic_store_explicit(&log->tail, before->tail + (base - before->head), memory_order_release);
+    log->memory += before->memory;
+    list_splice(&before->segments, &log->segments);
+    list_splice(&log->segments, &before->segments);
+    before->memory = 0;
+}
+
+struct segment *log_find(const struct log *log, uint64_t offset) {
+    struct segment *found = NULL;
+    list_for_each (node, &log->segments) {
+        struct segment *segment = container_of(node, struct segment, link);
+        if (segment->offset > offset)
+            break;
+        found = segment;
+    }
+    assert(found != NULL);
+    return found;
 }

@@ -5,8 +5,8 @@
  * consists of segments. A segment's bytes never change once they are filled in, and `filled` is
  * published behind them, so a reader that has a reference needs no lock.
  *
- * A position is a byte's place in the whole log; an offset is a message's number. Both start at 0
- * with the log and never go back.
+ * A position is a byte's place in the whole log; an offset is a message's number. Both never go
+ * back. A log usually starts at 0 with both.
  *
  * Retention drops the oldest messages: first from sight (`tail`), and as soon as a whole segment is
  * behind the tail, the log's reference to it. Its memory lives on while readers hold references.
@@ -81,11 +81,20 @@ struct log {
 /* A log without messages, in the caller's memory. */
 void log_init(struct log *log, const struct retention *retention, unsigned workers);
 
+/* Lets an empty log begin at this position and offset instead of at 0. */
+void log_begin_at(struct log *log, uint64_t position, uint64_t offset);
+
 /* Gives all references back. */
 void log_fini(struct log *log);
 
 /* The newest segment, or NULL. */
 struct segment *log_newest(const struct log *log);
+
+/*
+ * Makes room for a message of `size` bytes, so that appending it cannot fail. `*fresh` says that it
+ * began a new segment, which the readers must be told of.
+ */
+enum error log_reserve(struct log *log, size_t size, uint64_t now, bool *fresh);
 
 /*
  * Appends one frame, given in parts, as one message. `now` is the loop's time. `*fresh` says that
@@ -98,5 +107,17 @@ enum error log_append(struct log *log, const struct bytes *parts, size_t count, 
 /* Drops what retention no longer covers. The newest segment always stays, and the newest message
  * until it is too old. */
 void log_trim(struct log *log, uint64_t now);
+
+/* Drops the messages before `tail_offset`. For a log that follows another one's retention. */
+void log_trim_to(struct log *log, uint64_t tail_offset);
+
+/*
+ * Puts the messages of `before`, a log of its own, in front of those of `log`: its last message is
+ * the one before the first of `log`. `before` is empty afterwards.
+ */
+void log_prepend(struct log *log, struct log *before);
+
+/* The segment with the message of this offset, which must be retained. */
+struct segment *log_find(const struct log *log, uint64_t offset);
 
 #endif

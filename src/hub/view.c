@@ -12,6 +12,7 @@ static uint32_t messages_of(const struct view_segment *at) {
 
 void view_init(struct view *view) {
     list_init(&view->segments);
+    view->first_offset = 0;
 }
 
 static void drop(struct view_segment *at) {
@@ -28,6 +29,24 @@ void view_fini(struct view *view) {
 void view_add(struct view *view, struct view_segment *at) {
     assert(at->cursors == 0);
     list_append(&view->segments, &at->link);
+}
+
+static bool is_held(const struct view_segment *at) {
+    return at->link.next != NULL && list_is_linked(&at->link);
+}
+
+void view_insert(struct view *view, struct view_segment *at) {
+    if (is_held(at)) {
+        segment_release(at->segment);
+        return;
+    }
+    struct list_node *place = &view->segments;
+    while (place->previous != &view->segments &&
+           container_of(place->previous, struct view_segment, link)->segment->base >
+               at->segment->base)
+        place = place->previous;
+    assert(at->cursors == 0);
+    list_insert_before(place, &at->link);
 }
 
 static struct view_segment *newest(const struct view *view) {
@@ -50,9 +69,9 @@ static void enter(struct cursor *cursor, struct view_segment *at, uint32_t messa
         at->cursors++;
 }
 
-uint64_t view_head(const struct view *view) {
+uint64_t view_head_offset(const struct view *view) {
     const struct view_segment *at = newest(view);
-    return at == NULL ? 0 : at->segment->base + filled_of(at);
+    return at == NULL ? view->first_offset : at->segment->offset + messages_of(at);
 }
 
 /* `filled` is read first: it is published behind the count of messages. */
@@ -78,6 +97,21 @@ void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position
         if (message == messages)
             continue;
         enter(cursor, at, message, segment->marks[message].start);
+        return;
+    }
+    cursor_place_at_head(view, cursor);
+}
+
+void cursor_place_at_offset(struct view *view, struct cursor *cursor, uint64_t offset) {
+    list_for_each (node, &view->segments) {
+        struct view_segment *at = container_of(node, struct view_segment, link);
+        const struct segment *segment = at->segment;
+        uint32_t filled = filled_of(at);
+        uint32_t messages = messages_of(at);
+        if (offset < segment->offset || offset - segment->offset > messages)
+            continue;
+        uint32_t message = (uint32_t)(offset - segment->offset);
+        enter(cursor, at, message, message < messages ? segment->marks[message].start : filled);
         return;
     }
     cursor_place_at_head(view, cursor);
@@ -135,6 +169,23 @@ uint32_t cursor_advance(struct cursor *cursor, size_t size) {
 
 uint64_t cursor_position(const struct cursor *cursor) {
     return cursor->at == NULL ? 0 : cursor->at->segment->base + cursor->position;
+}
+
+uint64_t cursor_offset(const struct cursor *cursor) {
+    return cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
+}
+
+size_t cursor_distance(const struct cursor *cursor, uint64_t offset) {
+    const struct segment *segment = cursor->at->segment;
+    uint32_t filled = filled_of(cursor->at);
+    uint32_t messages = messages_of(cursor->at);
+    if (offset <= segment->offset + cursor->message)
+        return 0;
+    uint64_t index = offset - segment->offset;
+    uint32_t start = index < messages && segment->marks[index].start < filled
+                         ? segment->marks[index].start
+                         : filled;
+    return start - cursor->position;
 }
 
 bool cursor_is_inside_message(const struct cursor *cursor) {

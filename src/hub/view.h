@@ -14,6 +14,7 @@
 
 struct view {
     struct list_node segments; /* struct view_segment, oldest first */
+    uint64_t first_offset;     /* of the next message while there is no segment */
 };
 
 /* `{0}` stands nowhere. */
@@ -33,14 +34,22 @@ void view_fini(struct view *view);
  */
 void view_add(struct view *view, struct view_segment *at);
 
-/* The position behind all that is filled now. */
-uint64_t view_head(const struct view *view);
+/* Puts a segment where it belongs among the others, taking over one reference; gives that back if
+ * the segment is there already. */
+void view_insert(struct view *view, struct view_segment *at);
+
+/* The offset behind all messages that can be seen now. */
+uint64_t view_head_offset(const struct view *view);
 
 /* Places a cursor behind all that is filled now. */
 void cursor_place_at_head(struct view *view, struct cursor *cursor);
 
 /* Places a cursor at the first message that is not before `position` and still in the view. */
 void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position);
+
+/* Places a cursor at the message with this offset, or at the head when it holds none. All messages
+ * before it are filled. */
+void cursor_place_at_offset(struct view *view, struct cursor *cursor, uint64_t offset);
 
 /* Takes a cursor out of its view. */
 void cursor_remove(struct cursor *cursor);
@@ -56,6 +65,12 @@ uint32_t cursor_advance(struct cursor *cursor, size_t size);
 
 /* The cursor's position in the log. */
 uint64_t cursor_position(const struct cursor *cursor);
+
+/* The offset of the message that it stands at, or inside of. */
+uint64_t cursor_offset(const struct cursor *cursor);
+
+/* How many bytes there are between the cursor and the message with this offset, in its segment. */
+size_t cursor_distance(const struct cursor *cursor, uint64_t offset);
 
 /* Is part of a message sent already? */
 bool cursor_is_inside_message(const struct cursor *cursor);

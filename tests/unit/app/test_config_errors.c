@@ -144,6 +144,7 @@ static const struct bounds bounds[] = {
      {"1", "\"256MiB\""},
      {"0", "268435457", "\"257MiB\""},
      "a size from 1 to \"256MiB\""},
+    {"hub.compression", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
     {"hub.handshake_timeout", TEN_MS_TO_HOUR},
     {"hub.ping_interval",
      {"0", "\"0s\"", "\"10ms\"", "\"1h\""},
@@ -193,6 +194,7 @@ static void test_channel_settings_keep_their_bounds(void **state) {
     (void)state;
     static const struct bounds channel[] = {
         {"hub.channels.news.prefix", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
+        {"hub.channels.news.echo", {"true", "false"}, {"0", "\"false\""}, "true or false"},
         {"hub.channels.news.publish",
          {"\"anyone\"", "\"token\""},
          {"\"nobody\""},

@@ -31,8 +31,17 @@ static inline uint64_t still_clock(struct ring *ring) {
     return still_now;
 }
 
-static const struct ring_backend still_backend = {
-    .name = "still", .turn = still_turn, .wake = still_wake, .now = still_clock};
+static inline void still_random(struct ring *ring, void *out, size_t size) {
+    (void)ring;
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)out)[i] = (uint8_t)rand();
+}
+
+static const struct ring_backend still_backend = {.name = "still",
+                                                  .turn = still_turn,
+                                                  .wake = still_wake,
+                                                  .now = still_clock,
+                                                  .random = still_random};
 
 static struct ring still_rings[STILL_WORKERS_MAX];
 static struct loop still_loops[STILL_WORKERS_MAX];

@@ -1,6 +1,7 @@
 /*
- * Channels over several workers: joining and leaving, exclusion of own messages, slow readers; and
- * a random walk through all of it beside a model that keeps every message.
+ * Channels over several workers: joining and leaving, exclusion of own messages, slow readers, all
+ * renditions, beginning in the past; and a random walk through all of it beside a model that keeps
+ * every message.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "digest/base64.h"
 #include "still_workers.h"
 
 enum {
@@ -19,7 +21,7 @@ enum {
     WALK_STEPS = 100000,
     MODEL_MESSAGES = 200000,
     MESSAGE_LARGEST = 3000,
-    RECEIVED_MAX = MESSAGE_LARGEST + 20,
+    RECEIVED_MAX = MESSAGE_LARGEST * 4 / 3 + 200,
 };
 
 static const char *const names[] = {"0a", "1b", "2c", "2d"};
@@ -49,6 +51,8 @@ static uint32_t published_count;
 struct walker {
     struct subscription subscription;
     unsigned worker;
+    enum rendition_kind kind;
+    struct start start;
     size_t name; /* index of the channel */
     struct bytes flight;
     uint64_t next;   /* offset of the message that it gets next */
@@ -97,7 +101,7 @@ static uint32_t number_of(const uint8_t *payload) {
 /* ---- learning the order from the logs ------------------------------------------------------- */
 
 static size_t header_size(const uint8_t *frame, size_t *payload_size) {
-    assert_true(frame[0] == 0x82);
+    assert_true((frame[0] & 0x0F) == 1 || (frame[0] & 0x0F) == 2);
     if (frame[1] < 126) {
         *payload_size = frame[1];
         return 2;
@@ -128,7 +132,7 @@ static void learn(void) {
         struct home *home = home_of(name);
         if (home == NULL)
             continue;
-        list_for_each (node, &home->log.segments) {
+        list_for_each (node, &home_history(home)->segments) {
             const struct segment *segment = container_of(node, struct segment, link);
             if (segment->offset + atomic_load(&((struct segment *)(uintptr_t)segment)->messages) >
                 models[name].count)
@@ -148,9 +152,83 @@ static void pass_own(struct walker *walker) {
     }
 }
 
-static void check_message(struct walker *walker, const uint8_t *payload, size_t size) {
+/* ---- renditions: back to the payload ----------------------------------------------------------
+ */
+
+static struct ws_inflater *inflater;
+static struct buffer inflated;
+static uint64_t total_deflated, total_recalled, total_refused;
+
+static struct bytes inflate_payload(struct bytes payload) {
+    const struct ws_deflate agreed = {.client_no_context_takeover = true, .client_window_bits = 15};
+    assert_int_equal(ws_inflater_message(inflater, &agreed, payload, 100000, NULL, &inflated),
+                     ERROR_NONE);
+    total_deflated++;
+    return buffer_bytes(&inflated);
+}
+
+/* The envelope's fields are in a fixed order; its offset counts from 1. */
+static struct bytes payload_of_envelope(const struct walker *walker, struct bytes text) {
+    char expected[100];
+    static uint8_t payload[RECEIVED_MAX];
+    size_t head_size, size;
+    snprintf(expected, sizeof expected,
+             "{\"type\":\"message\",\"channel\":\"%s\",\"offset\":%llu,\"base64\":\"",
+             names[walker->name], (unsigned long long)walker->next + 1);
+    head_size = strlen(expected);
+    assert_memory_equal(text.data, expected, head_size);
+    assert_memory_equal(text.data + text.size - 2, "\"}", 2);
+    text = bytes_make(text.data + head_size, text.size - head_size - 2);
+    assert_true(base64_decode(text, payload, sizeof payload, &size));
+    return bytes_make(payload, size);
+}
+
+static struct bytes payload_of_event(const struct walker *walker, struct bytes event) {
+    char id[60];
+    snprintf(id, sizeof id,
+             "id: %016llx:%llu\ndata: ", (unsigned long long)home_of(walker->name)->epoch,
+             (unsigned long long)walker->next + 1);
+    assert_memory_equal(event.data, id, strlen(id));
+    return payload_of_envelope(walker,
+                               bytes_make(event.data + strlen(id), event.size - strlen(id) - 2));
+}
+
+static struct bytes payload_of(const struct walker *walker, const uint8_t *unit, size_t header,
+                               size_t size) {
+    struct bytes payload = bytes_make(unit + header, size);
+    if (walker->kind == RENDITION_EVENTS)
+        return payload_of_event(walker, payload);
+    if (unit[0] & FRAME_RSV1) {
+        assert_true(walker->kind == RENDITION_RAW_DEFLATED ||
+                    walker->kind == RENDITION_JSON_DEFLATED);
+        payload = inflate_payload(payload);
+    }
+    return walker->kind >= RENDITION_JSON ? payload_of_envelope(walker, payload) : payload;
+}
+
+/* Is what has arrived a whole unit of its rendition? `*header` is what stands before the payload.
+ */
+static bool is_whole(const struct walker *walker, size_t *header, size_t *size) {
+    const uint8_t *unit = walker->partial;
+    size_t have = walker->partial_size;
+    if (walker->kind == RENDITION_EVENTS) {
+        *header = 0;
+        *size = have;
+        return have > 2 && memcmp(unit + have - 2, "\n\n", 2) == 0;
+    }
+    if (have < 2 || (unit[1] == 126 && have < 4))
+        return false;
+    *header = header_size(unit, size);
+    return have == *header + *size;
+}
+
+static void check_message(struct walker *walker, const uint8_t *unit, size_t header,
+                          size_t unit_size) {
     learn();
     pass_own(walker);
+    struct bytes found = payload_of(walker, unit, header, unit_size);
+    const uint8_t *payload = found.data;
+    size_t size = found.size;
     const struct model *model = &models[walker->name];
     assert_true(walker->next < model->count);
     const struct model_message *expected = &model->messages[walker->next];
@@ -165,15 +243,12 @@ static void check_message(struct walker *walker, const uint8_t *payload, size_t 
 static uint64_t receive(struct walker *walker, struct bytes bytes) {
     uint64_t before = walker->got;
     for (size_t i = 0; i < bytes.size; i++) {
-        size_t size;
+        size_t header, size;
         assert_true(walker->partial_size < RECEIVED_MAX);
         walker->partial[walker->partial_size++] = bytes.data[i];
-        if (walker->partial_size < 2 || (walker->partial[1] == 126 && walker->partial_size < 4))
+        if (!is_whole(walker, &header, &size))
             continue;
-        size_t header = header_size(walker->partial, &size);
-        if (walker->partial_size < header + size)
-            continue;
-        check_message(walker, walker->partial + header, size);
+        check_message(walker, walker->partial, header, size);
         walker->partial_size = 0;
     }
     return walker->got - before;
@@ -248,8 +323,11 @@ static void joined(struct subscription *subscription, enum error error) {
     if (walker->refused || passive)
         return;
     learn();
-    const struct cursor *cursor = &subscription->cursor;
-    walker->next = cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
+    walker->next = subscription_offset(subscription);
+    if (subscription->recovered && walker->start.place == PLACE_AFTER)
+        assert_int_equal(walker->next, walker->start.offset);
+    total_recalled += subscription->recovered;
+    total_refused += walker->start.place != PLACE_HEAD && !subscription->recovered;
     serve(walker);
 }
 
@@ -287,11 +365,17 @@ const struct subscription_events subscription_events = {
     .published = was_published,
 };
 
-static void subscribe(struct walker *walker, unsigned worker, size_t name) {
-    *walker = (struct walker){.worker = worker, .name = name, .life = lives++};
-    assert_int_equal(channel_subscribe(&still_hub->workers[worker], bytes_of(names[name]),
-                                       &walker->subscription),
+static void subscribe_to(struct walker *walker, unsigned worker, size_t name,
+                         enum rendition_kind kind, struct start start) {
+    *walker = (struct walker){
+        .worker = worker, .name = name, .life = lives++, .kind = kind, .start = start};
+    assert_int_equal(channel_subscribe(&still_hub->workers[worker], bytes_of(names[name]), kind,
+                                       &start, &walker->subscription),
                      ERROR_NONE);
+}
+
+static void subscribe(struct walker *walker, unsigned worker, size_t name) {
+    subscribe_to(walker, worker, name, RENDITION_RAW, (struct start){PLACE_HEAD});
 }
 
 static void publish(struct walker *walker, size_t name, size_t size) {
@@ -310,10 +394,9 @@ static void publish(struct walker *walker, size_t name, size_t size) {
                          ERROR_NONE);
     } else if (home != NULL) {
         /* as hub_publish() at home does it, which makes texts */
-        uint64_t start, end;
-        assert_int_equal(
-            home_append(home, no_prefix, true, bytes_make(payload, size), &start, &end),
-            ERROR_NONE);
+        uint64_t offset;
+        assert_int_equal(home_append(home, no_prefix, true, bytes_make(payload, size), &offset),
+                         ERROR_NONE);
     } else {
         published_count--;
         total_published--;
@@ -345,6 +428,8 @@ static void begin(unsigned workers, size_t retain_bytes, uint64_t retain_message
     lives = 0;
     total_got = total_missed = total_published = total_own = 0;
     still_start(workers, &options);
+    inflater = ws_inflater_new();
+    total_deflated = total_recalled = total_refused = 0;
 }
 
 /* Everybody reads to the end; then each must have got or missed all but its own. */
@@ -370,15 +455,21 @@ static void read_to_the_end(void) {
     }
 }
 
+static void end(void) {
+    still_end();
+    ws_inflater_free(inflater);
+    buffer_fini(&inflated);
+    for (size_t i = 0; i < NAMES; i++)
+        free(models[i].messages);
+    assert_int_equal(memory_live_blocks(), blocks_before);
+}
+
 static void finish(void) {
     read_to_the_end();
     for (size_t i = 0; i < WALKERS; i++)
         if (walkers[i].subscription.channel != NULL)
             leave(&walkers[i]);
-    still_end();
-    for (size_t i = 0; i < NAMES; i++)
-        free(models[i].messages);
-    assert_int_equal(memory_live_blocks(), blocks_before);
+    end();
 }
 
 /* ---- the random walk ------------------------------------------------------------------------ */
@@ -392,9 +483,23 @@ static uint32_t draw(uint32_t below) {
     return (uint32_t)(random_state >> 32) % below;
 }
 
+/* In any rendition, from any place: the head, the last few messages, or an offset that may be gone.
+ */
+static void subscribe_anywhere(struct walker *walker, unsigned worker, size_t name) {
+    struct home *home = home_of(name);
+    struct start start = {.place = home == NULL ? PLACE_HEAD : (enum place)draw(3)};
+    if (start.place != PLACE_HEAD) {
+        uint64_t back = draw(draw(4) == 0 ? 2000 : 100), head = home_history(home)->next_offset;
+        start.epoch = draw(10) == 0 ? home->epoch + 1 : home->epoch;
+        start.offset = back < head ? head - back : draw(10) == 0 ? head + 1 : head;
+        start.count = back;
+    }
+    subscribe_to(walker, worker, name, (enum rendition_kind)draw(RENDITION_COUNT), start);
+}
+
 static void step_walker(struct walker *walker, unsigned workers, unsigned sluggish) {
     if (walker->subscription.channel == NULL) {
-        subscribe(walker, draw(workers), draw(NAMES));
+        subscribe_anywhere(walker, draw(workers), draw(NAMES));
         return;
     }
     uint32_t what = draw(100);
@@ -438,6 +543,7 @@ static void walk_and_check(uint64_t seed, unsigned workers, size_t retain_bytes,
     assert_true(total_published > WALK_STEPS / 20 && total_got > WALK_STEPS / 50);
     assert_true(total_own > 0);
     assert_int_equal(total_missed > 0, must_miss);
+    assert_true(total_deflated > 100 && total_recalled > 50 && total_refused > 0);
 }
 
 static void random_walk_where_nobody_is_slow(void **state) {
@@ -628,8 +734,8 @@ static void join_and_publish_passively(void) {
     const struct bytes no_prefix = {0};
     for (unsigned i = 0; i < 2; i++) {
         walkers[i] = (struct walker){.worker = i};
-        if (channel_subscribe(&still_hub->workers[i], bytes_of(names[0]),
-                              &walkers[i].subscription) != ERROR_NONE)
+        if (channel_subscribe(&still_hub->workers[i], bytes_of(names[0]), RENDITION_RAW,
+                              &walkers[i].start, &walkers[i].subscription) != ERROR_NONE)
             walkers[i].refused = true;
     }
     still_settle();
@@ -658,10 +764,7 @@ static void out_of_memory_anywhere(void **state) {
         memory_fail_after(0, 0);
         for (size_t i = 0; i < 2; i++)
             channel_unsubscribe(&walkers[i].subscription);
-        still_end();
-        for (size_t i = 0; i < NAMES; i++)
-            free(models[i].messages);
-        assert_int_equal(memory_live_blocks(), blocks_before);
+        end();
         assert_true(spared < 100);
     }
     passive = false;

@@ -93,9 +93,9 @@ static void an_empty_view_has_nothing(void **state) {
     assert_int_equal(cursor_range(view, &cursor).size, 0);
     assert_false(cursor_is_inside_message(&cursor));
     assert_int_equal(cursor_position(&cursor), 0);
-    assert_int_equal(view_head(view), 0);
+    assert_int_equal(view_head_offset(view), 0);
     append(10);
-    assert_int_equal(view_head(view), 10);
+    assert_int_equal(view_head_offset(view), 1);
     assert_int_equal(cursor_range(view, &cursor).size, 10);
     cursor_remove(&cursor);
     end();
