@@ -63,7 +63,7 @@ enum error ws_inflater_message(struct ws_inflater *inflater, const struct ws_def
                                struct bytes payload, size_t max_size, struct buffer *window,
                                struct buffer *out);
 
-enum { WS_INFLATE_RATIO_MAX = 200, WS_INFLATE_RATIO_FREE = 64 * 1024 };
+enum { WS_INFLATE_RATIO_MAX = 200, WS_INFLATE_RATIO_FREE = 1024 * 1024 };
 
 /* ---- deflating ------------------------------------------------------------------------------- */
 

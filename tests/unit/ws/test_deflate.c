@@ -174,19 +174,23 @@ static void deflate_whole(struct bytes payload, struct buffer *deflated) {
 static void more_than_is_allowed(void **state) {
     (void)state;
     static uint8_t zeros[1 << 20];
-    struct buffer deflated = {0};
+    struct buffer deflated = {0}, bomb = {0};
     deflate_whole(bytes_make(zeros, 1000), &deflated);
     assert_int_equal(inflate_bytes(deflated.data, deflated.size, 1000), ERROR_NONE);
     assert_int_equal(inflate_bytes(deflated.data, deflated.size, 999), ERROR_WS_TOO_BIG);
-    deflate_whole(bytes_make(zeros, WS_INFLATE_RATIO_FREE), &deflated);
-    assert_int_equal(inflate_bytes(deflated.data, deflated.size, sizeof zeros), ERROR_NONE);
-    /* a bomb: a thousand times its size, though less than the limit */
     deflate_whole(bytes_make(zeros, sizeof zeros), &deflated);
+    assert_int_equal(sizeof zeros, WS_INFLATE_RATIO_FREE);
     assert_true(deflated.size * WS_INFLATE_RATIO_MAX < sizeof zeros);
-    assert_int_equal(inflate_bytes(deflated.data, deflated.size, 2 * sizeof zeros),
-                     ERROR_WS_TOO_BIG);
-    assert_true(out.size < sizeof zeros);
+    assert_int_equal(inflate_bytes(deflated.data, deflated.size, sizeof zeros), ERROR_NONE);
+    /* a bomb: far more than its size, though less than the limit */
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(buffer_append(&bomb, deflated.data, deflated.size), ERROR_NONE);
+        assert_int_equal(buffer_append(&bomb, "\x00\x00\xff\xff", 4), ERROR_NONE);
+    }
+    assert_int_equal(inflate_bytes(bomb.data, bomb.size, 16 * sizeof zeros), ERROR_WS_TOO_BIG);
+    assert_true(out.size < 8 * sizeof zeros);
     buffer_fini(&deflated);
+    buffer_fini(&bomb);
 }
 
 /* ---- there and back -------------------------------------------------------------------------- */
