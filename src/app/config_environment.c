@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "config_nearest.h"
 
 #define PREFIX "RINGCAST_"
@@ -78,18 +77,27 @@ static enum error read_key(struct config_reader *reader, const struct config_key
     return error;
 }
 
+/* The name as lines show it: whoever sets variables may put any bytes into their names. */
+static enum error append_source(struct bytes name, struct buffer *source) {
+    bool is_plain = name.size < CONFIG_VARIABLE_MAX;
+    for (size_t i = 0; i < name.size && is_plain; i++)
+        is_plain = name.data[i] > ' ' && name.data[i] < 0x7F;
+    enum error error =
+        is_plain ? buffer_append(source, name.data, name.size) : config_append_quoted(source, name);
+    return error == ERROR_NONE ? buffer_append_byte(source, '\0') : error;
+}
+
 static enum error read_variable(struct config_reader *reader, struct bytes name, struct bytes value,
                                 struct config *config) {
     const struct config_key *key = find_key(name);
+    struct buffer source = {0};
     if (key == NULL && is_service_link(name, value))
         return ERROR_NONE;
-    char *source = memory_copy_text((const char *)name.data, name.size);
-    if (source == NULL)
-        return ERROR_NO_MEMORY;
-    reader->source = source;
-    enum error error =
-        key != NULL ? read_key(reader, key, value, config) : report_unknown(reader, name);
-    memory_free(source);
+    enum error error = append_source(name, &source);
+    reader->source = (const char *)source.data;
+    if (error == ERROR_NONE)
+        error = key != NULL ? read_key(reader, key, value, config) : report_unknown(reader, name);
+    buffer_fini(&source);
     return error;
 }
 

@@ -7,12 +7,13 @@
 #ifndef RINGCAST_APP_JSON_TEXT_H
 #define RINGCAST_APP_JSON_TEXT_H
 
+#include "base/bound.h"
 #include "base/bytes.h"
 
 enum {
     JSON_TEXT_MAX = 16 * 1024 * 1024, /* bytes of a text */
-    JSON_DEPTH_MAX = 32,              /* objects and arrays within each other */
-    JSON_NUMBER_MAX = 63,             /* characters of a number: what cJSON can take */
+    JSON_DEPTH_MAX = BOUND(32, 6),    /* objects and arrays within each other */
+    JSON_NUMBER_MAX = BOUND(63, 12),  /* characters of a number: what cJSON can take */
 };
 
 /* Where a value stands in the text. Lines count from 1. */

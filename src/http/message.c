@@ -205,6 +205,13 @@ static bool finish_head(struct http_message *message, struct turn *turn) {
     return answer(turn, HTTP_HEAD);
 }
 
+/* Blanks at the end of a line are none of its value (RFC 9112 §5); llhttp minds some of them. */
+static struct bytes without_blanks_at_end(struct bytes line) {
+    while (line.size > 0 && (line.data[line.size - 1] == ' ' || line.data[line.size - 1] == '\t'))
+        line.size--;
+    return line;
+}
+
 /* Takes a field line of the head or of the trailers; an empty one ends them. */
 static bool take_field_line(struct http_message *message, struct turn *turn, struct bytes *line) {
     if (!take_line(message, turn, message->limits->field_line_bytes, ERROR_HTTP_HEAD_TOO_LARGE,
@@ -215,6 +222,8 @@ static bool take_field_line(struct http_message *message, struct turn *turn, str
     if (message->field_line_count == message->limits->field_count)
         return fail(message, turn, ERROR_HTTP_HEAD_TOO_LARGE);
     message->field_line_count++;
+    *line = without_blanks_at_end(
+        *line); /* one of blanks alone is not valid, so not taken for the end */
     if (!fits(message, line->size + 2))
         return fail(message, turn, ERROR_HTTP_HEAD_TOO_LARGE);
     if (!head_field_line_is_valid(*line))
