@@ -2,12 +2,17 @@
 # RINGCAST_SANITIZE: a list for -fsanitize=, empty for none. RINGCAST_COVERAGE: line coverage.
 set(RINGCAST_SANITIZE "" CACHE STRING "sanitizers to build with, as for -fsanitize=")
 option(RINGCAST_COVERAGE "instrument for line coverage" OFF)
+# For fuzzing: see include/base/bound.h and cmake/fuzz.cmake.
+option(RINGCAST_TINY_BOUNDS "bring far bounds near, for fuzzing" OFF)
 
 add_compile_options(
     -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
     -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wwrite-strings
     -fno-strict-aliasing -fno-common -fvisibility=hidden)
 add_compile_definitions(_GNU_SOURCE RINGCAST_VERSION="${PROJECT_VERSION}")
+if(RINGCAST_TINY_BOUNDS)
+    add_compile_definitions(RINGCAST_TINY_BOUNDS)
+endif()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 

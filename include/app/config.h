@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bound.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -138,7 +139,7 @@ struct config {
     struct config_log log;
 };
 
-enum { CONFIG_ERRORS_MAX = 100 };
+enum { CONFIG_ERRORS_MAX = BOUND(100, 4) };
 
 /*
  * What is wrong, a line each, without line ends, in the order of the file and then of the

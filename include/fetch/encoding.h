@@ -8,6 +8,7 @@
 #ifndef RINGCAST_FETCH_ENCODING_H
 #define RINGCAST_FETCH_ENCODING_H
 
+#include "base/bound.h"
 #include "base/bytes.h"
 #include "base/error.h"
 
@@ -63,7 +64,7 @@ enum encoding {
 };
 
 /* How many of a page's first bytes may hold the <meta> that names its encoding. */
-enum { ENCODING_PRESCAN_BYTES = 1024 };
+enum { ENCODING_PRESCAN_BYTES = BOUND(1024, 96) };
 
 /* The standard's name of an encoding. */
 const char *encoding_name(enum encoding encoding);

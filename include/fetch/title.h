@@ -16,15 +16,17 @@
 #ifndef RINGCAST_FETCH_TITLE_H
 #define RINGCAST_FETCH_TITLE_H
 
+#include "base/bound.h"
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "fetch/encoding.h"
 
 enum {
-    TITLE_SCAN_BYTES = 256 * 1024, /* what callers usually pass as limit */
-    TITLE_MAX_BYTES = 1024,        /* a longer title is cut at a character boundary */
-    TITLE_MAX_SOURCE_BYTES = 8192, /* no more than this of a title's markup is looked at */
-    TITLE_MAX_DEPTH = 64,          /* open foreign elements that are told apart */
+    TITLE_SCAN_BYTES = 256 * 1024,     /* what callers usually pass as limit */
+    TITLE_MAX_BYTES = BOUND(1024, 24), /* a longer title is cut at a character boundary */
+    TITLE_MAX_SOURCE_BYTES =
+        BOUND(8192, 160),           /* no more than this of a title's markup is looked at */
+    TITLE_MAX_DEPTH = BOUND(64, 3), /* open foreign elements that are told apart */
 };
 
 enum title_result {

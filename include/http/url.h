@@ -14,11 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bound.h"
 #include "base/bytes.h"
 
 /* The longest text that url_parse() looks at. The standard has no limit; browsers have about this.
  */
-enum { URL_INPUT_MAX = 1 << 20 };
+enum { URL_INPUT_MAX = BOUND(1 << 20, 256) };
 
 enum url_scheme {
     URL_HTTP,

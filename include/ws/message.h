@@ -25,6 +25,7 @@
 #ifndef RINGCAST_WS_MESSAGE_H
 #define RINGCAST_WS_MESSAGE_H
 
+#include "base/bound.h"
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "ws/frame.h"
@@ -53,7 +54,7 @@ enum message_role { MESSAGE_ROLE_SERVER, MESSAGE_ROLE_CLIENT };
  * The most frames that one message may have; one more is ERROR_WS_TOO_BIG. It only makes a flood of
  * empty fragments finite: they add nothing to the message's size, and nothing else ends them.
  */
-enum { MESSAGE_FRAGMENTS_MAX = 65536 };
+enum { MESSAGE_FRAGMENTS_MAX = BOUND(65536, 6) };
 
 /* In the caller's memory; kept small, for there are tens of thousands. Fields are private. */
 struct message_reader {
