@@ -13,7 +13,8 @@
 
 #include "server/server.h"
 
-enum { BIG = 4 * 1024 * 1024, CLIENT_INPUT = BIG + 4096 };
+/* More than a connection ever buffers, tcp_wmem and tcp_rmem at their usual largest together. */
+enum { BIG = 12 * 1024 * 1024, CLIENT_INPUT = BIG + 4096 };
 
 struct site_connection {
     struct http_connection connection;
