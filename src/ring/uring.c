@@ -2,11 +2,8 @@
  * The io_uring backend.
  *
  * A turn is one io_uring_enter: it submits everything prepared, runs the kernel's deferred work and
- * waits. Receives are multishot into one ring of provided buffers; a buffer goes back as soon as
- * the callback that it was lent to returns, so whatever is starved of buffers (ENOBUFS) can be
- * armed again at the end of the same batch of completions, neither at once (that would spin) nor by
- * a timer (that would lag). Who got nothing is armed before who got something: the kernel gives the
- * buffers to the first that ask, and a few busy peers must not take them all for ever.
+ * waits. Receives are multishot into one ring of provided buffers; see multishot.h for what becomes
+ * of one that the kernel ends.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +18,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "kernel.h"
+#include "multishot.h"
 #include "poison.h"
 #include "refusal.h"
 #include "ring/ring.h"
@@ -30,22 +28,12 @@ enum { BUFFER_GROUP = 0, COMPLETIONS_PER_ENTRY = 8 };
 /* user_data of what nobody waits for, and of the wake-up read; operations use their address. */
 enum { NOBODY = 0, WAKE_UP = 1 };
 
-/* Ended multishots to arm again, first come first served. */
-struct waiting {
-    struct operation *first;
-    struct operation **end;
-};
-
 struct uring {
     struct ring ring;
     struct io_uring io;
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_size;
-    uint8_t *buffers;
-    unsigned buffer_count;
-    unsigned buffer_size;
-    struct waiting starved; /* got nothing since they were armed */
-    struct waiting served;
+    struct multishot multishot;
     int wake_descriptor;
     uint64_t wake_count; /* where the wake-up read puts what it read */
 };
@@ -103,7 +91,7 @@ static void uring_poll(struct ring *ring, struct operation *operation, unsigned 
     io_uring_sqe_set_data(entry, operation);
 }
 
-/* One that waits to be armed again is not in the kernel: arm_waiting() ends it. */
+/* One that waits to be armed again is not in the kernel: multishot_arm_waiting() ends it. */
 static void uring_cancel(struct ring *ring, struct operation *operation) {
     if (operation->state == OPERATION_WAITING)
         return;
@@ -134,100 +122,26 @@ static void arm_wake_up(struct uring *uring) {
 
 /* ---- completing --------------------------------------------------------------------------- */
 
-static uint8_t *buffer_at(struct uring *uring, unsigned index) {
-    return uring->buffers + (size_t)index * uring->buffer_size;
-}
-
 /* Kernel writes are invisible to AddressSanitizer, so what the kernel owns is poisoned. */
-static void give_buffer(struct uring *uring, unsigned index) {
-    poison(buffer_at(uring, index), uring->buffer_size);
-    io_uring_buf_ring_add(uring->buffer_ring, buffer_at(uring, index), uring->buffer_size,
-                          (unsigned short)index, io_uring_buf_ring_mask(uring->buffer_count), 0);
+static void give_buffer(struct ring *ring, unsigned index) {
+    struct uring *uring = uring_of(ring);
+    const struct multishot *multishot = &uring->multishot;
+    uint8_t *buffer = multishot_buffer(multishot, index);
+    poison(buffer, multishot->buffer_size);
+    io_uring_buf_ring_add(uring->buffer_ring, buffer, multishot->buffer_size, (unsigned short)index,
+                          io_uring_buf_ring_mask(multishot->buffer_count), 0);
     io_uring_buf_ring_advance(uring->buffer_ring, 1);
-}
-
-static bool is_multishot(const struct operation *operation) {
-    return operation->kind == OPERATION_ACCEPT || operation->kind == OPERATION_RECEIVE;
-}
-
-static void wait_to_arm(struct uring *uring, struct operation *operation) {
-    struct waiting *waiting = operation->served ? &uring->served : &uring->starved;
-    operation->state = OPERATION_WAITING;
-    operation->next = NULL;
-    *waiting->end = operation;
-    waiting->end = &operation->next;
-}
-
-static struct operation *take_first(struct waiting *waiting) {
-    struct operation *operation = waiting->first;
-    if (operation == NULL)
-        return NULL;
-    waiting->first = operation->next;
-    if (waiting->first == NULL)
-        waiting->end = &waiting->first;
-    return operation;
-}
-
-static struct operation *take_waiting(struct uring *uring) {
-    struct operation *operation = take_first(&uring->starved);
-    return operation != NULL ? operation : take_first(&uring->served);
 }
 
 static void complete(struct uring *uring, struct operation *operation, int32_t result,
                      uint32_t flags, ring_dispatch *dispatch, void *context) {
-    struct completion completion = {.descriptor = -1};
-    bool receive = operation->kind == OPERATION_RECEIVE;
-    operation->served |= receive && result > 0;
-    if (receive && result == -ENOBUFS) {
-        uring->ring.statistics.buffer_shortages++;
-        wait_to_arm(uring, operation);
-        return;
-    }
-    if (result < 0)
-        completion.error = error_from_errno(-result);
-    else if (receive && result == 0)
-        completion.error = ERROR_END_OF_STREAM;
-    else if (operation->kind == OPERATION_ACCEPT)
-        completion.descriptor = result;
-    else
-        completion.size = (uint32_t)result;
-    completion.more = (flags & IORING_CQE_F_MORE) != 0;
-    if (!completion.more) {
-        /* a multishot may end with a success, for instance when completions overflow */
-        completion.more = is_multishot(operation) && completion.error == ERROR_NONE;
-        if (completion.more)
-            wait_to_arm(uring, operation);
-        else
-            operation->state = OPERATION_IDLE;
-    }
-    if ((flags & IORING_CQE_F_BUFFER) == 0) {
-        dispatch(context, operation, &completion);
-        return;
-    }
-    unsigned index = flags >> IORING_CQE_BUFFER_SHIFT;
-    completion.data = buffer_at(uring, index);
-    unpoison(completion.data, completion.size);
-    dispatch(context, operation, &completion);
-    give_buffer(uring, index);
-}
-
-/* Arms the ended multishots again, now that the buffers of this batch are back. */
-static void arm_waiting(struct uring *uring, ring_dispatch *dispatch, void *context) {
-    struct operation *operation;
-    while ((operation = take_waiting(uring)) != NULL) {
-        if (operation->cancelled) {
-            operation->state = OPERATION_IDLE;
-            const struct completion completion = {.error = ERROR_CANCELLED, .descriptor = -1};
-            dispatch(context, operation, &completion);
-            continue;
-        }
-        operation->state = OPERATION_ARMED;
-        operation->served = false;
-        if (operation->kind == OPERATION_ACCEPT)
-            uring_accept(&uring->ring, operation);
-        else
-            uring_receive(&uring->ring, operation);
-    }
+    bool has_buffer = (flags & IORING_CQE_F_BUFFER) != 0;
+    const struct raw_result raw = {
+        .result = result,
+        .more = (flags & IORING_CQE_F_MORE) != 0,
+        .buffer = has_buffer ? (int)(flags >> IORING_CQE_BUFFER_SHIFT) : -1,
+    };
+    multishot_complete(&uring->multishot, &uring->ring, operation, &raw, dispatch, context);
 }
 
 /* Only what is there when the turn begins to dispatch: a busy peer cannot keep the loop here. */
@@ -247,7 +161,7 @@ static void dispatch_completions(struct uring *uring, ring_dispatch *dispatch, v
             complete(uring, (struct operation *)(uintptr_t)whom, result, flags, dispatch,
                      context); // NOLINT
     }
-    arm_waiting(uring, dispatch, context);
+    multishot_arm_waiting(&uring->multishot, &uring->ring, dispatch, context);
 }
 
 static void submit_and_wait(struct uring *uring, uint64_t deadline) {
@@ -289,14 +203,18 @@ static void uring_wake(struct ring *ring) {
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
+static size_t buffers_size(const struct uring *uring) {
+    return (size_t)uring->multishot.buffer_count * uring->multishot.buffer_size;
+}
+
 static void uring_free(struct ring *ring) {
     struct uring *uring = uring_of(ring);
     /* sends what was armed without an answer, such as closing the last descriptors */
     io_uring_submit_and_get_events(&uring->io);
     io_uring_queue_exit(&uring->io);
     munmap(uring->buffer_ring, uring->buffer_ring_size);
-    unpoison(uring->buffers, (size_t)uring->buffer_count * uring->buffer_size);
-    munmap(uring->buffers, (size_t)uring->buffer_count * uring->buffer_size);
+    unpoison(uring->multishot.buffers, buffers_size(uring));
+    munmap(uring->multishot.buffers, buffers_size(uring));
     close(uring->wake_descriptor);
     memory_free(uring);
 }
@@ -335,12 +253,13 @@ static void *map_pages(size_t size) {
 }
 
 static int open_buffers(struct uring *uring, const struct ring_options *options) {
-    uring->buffer_count = options->buffer_count;
-    uring->buffer_size = options->buffer_size;
+    struct multishot *multishot = &uring->multishot;
+    multishot->buffer_count = options->buffer_count;
+    multishot->buffer_size = options->buffer_size;
     uring->buffer_ring_size = options->buffer_count * sizeof(struct io_uring_buf);
     uring->buffer_ring = map_pages(uring->buffer_ring_size);
-    uring->buffers = map_pages((size_t)options->buffer_count * options->buffer_size);
-    if (uring->buffer_ring == NULL || uring->buffers == NULL)
+    multishot->buffers = map_pages(buffers_size(uring));
+    if (uring->buffer_ring == NULL || multishot->buffers == NULL)
         return -ENOMEM;
     struct io_uring_buf_reg registration = {
         .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring,
@@ -352,7 +271,7 @@ static int open_buffers(struct uring *uring, const struct ring_options *options)
         return result;
     io_uring_buf_ring_init(uring->buffer_ring);
     for (unsigned index = 0; index < options->buffer_count; index++)
-        give_buffer(uring, index);
+        give_buffer(&uring->ring, index);
     return 0;
 }
 
@@ -361,8 +280,8 @@ static void undo_open(struct uring *uring, bool queues) {
         io_uring_queue_exit(&uring->io);
     if (uring->buffer_ring != NULL)
         munmap(uring->buffer_ring, uring->buffer_ring_size);
-    if (uring->buffers != NULL)
-        munmap(uring->buffers, (size_t)uring->buffer_count * uring->buffer_size);
+    if (uring->multishot.buffers != NULL)
+        munmap(uring->multishot.buffers, buffers_size(uring));
     if (uring->wake_descriptor >= 0)
         close(uring->wake_descriptor);
     memory_free(uring);
@@ -374,8 +293,7 @@ enum error ring_open(const struct ring_options *options, struct ring **ring,
     if (uring == NULL)
         return refusal_explain(refusal, "allocating the ring", ENOMEM);
     uring->ring.backend = &uring_backend;
-    uring->starved.end = &uring->starved.first;
-    uring->served.end = &uring->served.first;
+    multishot_init(&uring->multishot, give_buffer);
     uring->wake_descriptor = eventfd(0, EFD_CLOEXEC);
     if (uring->wake_descriptor < 0) {
         int number = errno;

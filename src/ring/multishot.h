@@ -1,0 +1,50 @@
+/*
+ * What every backend with multishot operations and provided buffers shares: it turns the kernel's
+ * raw results into completions, and arms again what the kernel ended.
+ *
+ * A buffer goes back as soon as the callback that it was lent to returns, so whatever is starved of
+ * buffers (ENOBUFS) can be armed again at the end of the same batch of completions, neither at once
+ * (that would spin) nor by a timer (that would lag). Who got nothing is armed before who got
+ * something: the kernel gives the buffers to the first that ask, and a few busy peers must not take
+ * them all for ever.
+ */
+#ifndef RINGCAST_RING_MULTISHOT_H
+#define RINGCAST_RING_MULTISHOT_H
+
+#include "ring/ring.h"
+
+/* Ended multishots to arm again, first come first served. */
+struct waiting {
+    struct operation *first;
+    struct operation **end;
+};
+
+struct multishot {
+    struct waiting starved; /* got nothing since they were armed */
+    struct waiting served;
+    uint8_t *buffers;
+    unsigned buffer_count;
+    unsigned buffer_size;
+    void (*give_buffer)(struct ring *ring, unsigned index); /* to the kernel, poisoned */
+};
+
+/* One raw result of the kernel. */
+struct raw_result {
+    int32_t result; /* >= 0, or a negative errno */
+    bool more;
+    int buffer; /* its index, or -1 */
+};
+
+void multishot_init(struct multishot *multishot, void (*give_buffer)(struct ring *, unsigned));
+
+uint8_t *multishot_buffer(const struct multishot *multishot, unsigned index);
+
+/* Dispatches the completion that a raw result means to `operation`. */
+void multishot_complete(struct multishot *multishot, struct ring *ring, struct operation *operation,
+                        const struct raw_result *raw, ring_dispatch *dispatch, void *context);
+
+/* Arms the ended multishots again, now that the buffers of this batch are back. */
+void multishot_arm_waiting(struct multishot *multishot, struct ring *ring, ring_dispatch *dispatch,
+                           void *context);
+
+#endif
