@@ -87,6 +87,10 @@ void loop_run(struct loop *loop);
 /* One turn that waits at the longest until `deadline` (ring_turn()'s). */
 void loop_turn(struct loop *loop, uint64_t deadline);
 
+/* When the next turn would be due by itself: 0 at once, UINT64_MAX only when its ring has
+ * something. */
+uint64_t loop_deadline(const struct loop *loop);
+
 /* Makes loop_run() return after this turn. */
 void loop_stop(struct loop *loop);
 

@@ -31,6 +31,15 @@ struct work {
     bool sent;
 };
 
+/*
+ * Whoever runs the work instead of threads: a simulation. `run(argument)` is to be called once,
+ * later, with nothing else running.
+ */
+struct pool_runner {
+    void (*start)(void *context, void (*run)(void *argument), void *argument);
+    void *context;
+};
+
 struct pool_port {
     struct pool *pool;
     struct loop *loop;
@@ -40,6 +49,9 @@ struct pool_port {
 
 /* Starts `threads` threads (at least 1). They block all signals. */
 enum error pool_new(unsigned threads, struct pool **pool);
+
+/* A pool without threads, whose work `runner` runs. */
+enum error pool_new_with(const struct pool_runner *runner, struct pool **pool);
 
 /* Ends the threads. All work must be done. */
 void pool_free(struct pool *pool);

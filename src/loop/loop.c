@@ -109,9 +109,14 @@ static void run_tasks(struct loop *loop, struct list_node *tasks) {
 
 /* ---- turning -------------------------------------------------------------------------------- */
 
-static bool has_work(struct loop *loop) {
+static bool has_work(const struct loop *loop) {
     return !list_is_empty(&loop->ready) || !list_is_empty(&loop->turn_end) ||
-           atomic_load_explicit(&loop->mailbox, memory_order_relaxed) != NULL;
+           atomic_load_explicit(&((struct loop *)(uintptr_t)loop)->mailbox, memory_order_relaxed) !=
+               NULL;
+}
+
+uint64_t loop_deadline(const struct loop *loop) {
+    return has_work(loop) ? 0 : timers_next(&loop->timers);
 }
 
 struct turn {
@@ -130,9 +135,7 @@ static void begin_dispatch(void *context, struct operation *operation,
 
 void loop_turn(struct loop *loop, uint64_t deadline) {
     struct turn turn = {.loop = loop};
-    uint64_t next = timers_next(&loop->timers);
-    if (has_work(loop))
-        deadline = 0;
+    uint64_t next = loop_deadline(loop);
     ring_turn(loop->ring, next < deadline ? next : deadline, begin_dispatch, &turn);
     if (turn.began == 0)
         turn.began = loop->now = ring_now(loop->ring);

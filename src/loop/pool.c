@@ -11,6 +11,7 @@ struct pool {
     pthread_cond_t arrived;
     struct list_node queue;
     bool closing;
+    struct pool_runner runner; /* `start` is NULL where there are threads */
     unsigned thread_count;
     pthread_t threads[];
 };
@@ -26,13 +27,17 @@ static struct work *take_work(struct pool *pool) {
     return node == NULL ? NULL : container_of(node, struct work, link);
 }
 
+static void run_work(void *argument) {
+    struct work *work = argument;
+    work->handler->run(work);
+    loop_send(work->loop, &work->letter);
+}
+
 static void *serve(void *argument) {
     struct pool *pool = argument;
     struct work *work;
-    while ((work = take_work(pool)) != NULL) {
-        work->handler->run(work);
-        loop_send(work->loop, &work->letter);
-    }
+    while ((work = take_work(pool)) != NULL)
+        run_work(work);
     return NULL;
 }
 
@@ -46,9 +51,19 @@ static void deliver_done(struct letter *letter) {
 
 static const struct letter_handler done_handler = {"pool_done", deliver_done};
 
+static void start_each(const struct pool_runner *runner, struct list_node *outgoing) {
+    struct list_node *node;
+    while ((node = list_take_first(outgoing)) != NULL)
+        runner->start(runner->context, run_work, container_of(node, struct work, link));
+}
+
 static void flush_outgoing(struct task *task) {
     struct pool_port *port = container_of(task, struct pool_port, flush);
     struct pool *pool = port->pool;
+    if (pool->runner.start != NULL) {
+        start_each(&pool->runner, &port->outgoing);
+        return;
+    }
     bool several = port->outgoing.next != port->outgoing.previous;
     pthread_mutex_lock(&pool->lock);
     list_splice(&pool->queue, &port->outgoing);
@@ -100,13 +115,29 @@ static enum error start_threads(struct pool *pool, unsigned threads) {
     return error_from_errno(result);
 }
 
-enum error pool_new(unsigned threads, struct pool **pool_out) {
+static struct pool *allocate(unsigned threads) {
     struct pool *pool = memory_allocate_zeroed(sizeof *pool + threads * sizeof(pthread_t));
     if (pool == NULL)
-        return ERROR_NO_MEMORY;
+        return NULL;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->arrived, NULL);
     list_init(&pool->queue);
+    return pool;
+}
+
+enum error pool_new_with(const struct pool_runner *runner, struct pool **pool_out) {
+    struct pool *pool = allocate(0);
+    if (pool == NULL)
+        return ERROR_NO_MEMORY;
+    pool->runner = *runner;
+    *pool_out = pool;
+    return ERROR_NONE;
+}
+
+enum error pool_new(unsigned threads, struct pool **pool_out) {
+    struct pool *pool = allocate(threads);
+    if (pool == NULL)
+        return ERROR_NO_MEMORY;
     enum error error = start_threads(pool, threads);
     if (error != ERROR_NONE) {
         pool_free(pool);
