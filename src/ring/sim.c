@@ -24,6 +24,13 @@ void *sim_allocate(size_t size) {
     return block;
 }
 
+void *sim_resize(void *block, size_t size) {
+    void *resized = realloc(block, size);
+    if (resized == NULL)
+        abort();
+    return resized;
+}
+
 /* ---- choices --------------------------------------------------------------------------------- */
 
 /* SplitMix64: any state is a good one. */
@@ -183,9 +190,7 @@ static bool is_before(const struct sim_event *a, const struct sim_event *b) {
 static void add_event(struct sim *sim, struct sim_event event) {
     if (sim->event_count == sim->event_capacity) {
         sim->event_capacity = sim->event_capacity == 0 ? 64 : 2 * sim->event_capacity;
-        sim->events = realloc(sim->events, sim->event_capacity * sizeof event);
-        if (sim->events == NULL)
-            abort();
+        sim->events = sim_resize(sim->events, sim->event_capacity * sizeof event);
     }
     event.serial = sim->next_serial++;
     size_t at = sim->event_count++;
@@ -361,7 +366,6 @@ struct sim *sim_new(uint64_t seed) {
     for (size_t i = 0; i < sizeof sim->streams / sizeof *sim->streams; i++)
         sim->streams[i] = mix(seed * 0x100000001b3 + mix(i + 1));
     list_init(&sim->sockets);
-    list_init(&sim->free_entries);
     return sim;
 }
 

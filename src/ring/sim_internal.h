@@ -33,6 +33,8 @@ struct sim_server {
     struct sim_server *next;
 };
 
+struct sim_entry; /* an operation in the kernel: sim_ring.c */
+
 enum { KINDS_KEPT = 1 << 16 };
 
 struct sim {
@@ -63,7 +65,7 @@ struct sim {
     size_t descriptor_count;
     struct list_node sockets;
     struct sim_server *servers;
-    struct list_node free_entries;
+    struct sim_entry *free_entries;
     uint16_t next_port;
     uint64_t ring_count;
     /* the trace */
@@ -76,6 +78,7 @@ struct sim {
 
 /* From malloc(); a test without memory ends. */
 void *sim_allocate(size_t size);
+void *sim_resize(void *block, size_t size);
 
 uint64_t sim_draw(struct sim *sim, unsigned stream);
 uint64_t sim_draw_below(struct sim *sim, unsigned stream, uint64_t bound);
@@ -114,8 +117,6 @@ struct sim_piece {
     bool arrived;
     uint8_t data[];
 };
-
-struct sim_entry; /* an operation in the kernel: sim_ring.c */
 
 struct sim_socket {
     struct sim *sim;

@@ -24,7 +24,8 @@ enum {
 enum entry_place { PLACE_FREE, PLACE_PREPARED, PLACE_KERNEL };
 
 struct sim_entry {
-    struct list_node link;    /* free, prepared, or in the kernel */
+    struct sim_entry *next_free;
+    struct list_node link;    /* prepared, or in the kernel */
     struct list_node waiting; /* in its socket */
     struct sim_ring *ring;
     struct sim_socket *socket;
@@ -85,9 +86,11 @@ static struct sim_entry *prepare(struct ring *whose, int kind, struct operation 
         sim_note(sim, "early submit", ring->number, 0);
         submit(ring, UINT32_MAX);
     }
-    struct list_node *node = list_take_first(&sim->free_entries);
-    struct sim_entry *entry =
-        node != NULL ? container_of(node, struct sim_entry, link) : sim_allocate(sizeof *entry);
+    struct sim_entry *entry = sim->free_entries;
+    if (entry != NULL)
+        sim->free_entries = entry->next_free;
+    else
+        entry = sim_allocate(sizeof *entry);
     *entry = (struct sim_entry){
         .ring = ring,
         .operation = operation,
@@ -110,13 +113,16 @@ static void release(struct sim_entry *entry) {
     entry->socket = NULL;
     entry->place = PLACE_FREE;
     entry->serial++;
-    list_append(&entry->ring->sim->free_entries, &entry->link);
+    entry->next_free = entry->ring->sim->free_entries;
+    entry->ring->sim->free_entries = entry;
 }
 
 void sim_free_entries(struct sim *sim) {
-    struct list_node *node;
-    while ((node = list_take_first(&sim->free_entries)) != NULL)
-        free(container_of(node, struct sim_entry, link));
+    while (sim->free_entries != NULL) {
+        struct sim_entry *entry = sim->free_entries;
+        sim->free_entries = entry->next_free;
+        free(entry);
+    }
 }
 
 /* ---- results ----------------------------------------------------------------------------------
@@ -144,9 +150,7 @@ static void push_result(struct sim_entry *entry, struct raw_result raw) {
     struct sim_ring *ring = entry->ring;
     if (ring->result_count == ring->result_room) {
         ring->result_room = ring->result_room == 0 ? 64 : 2 * ring->result_room;
-        ring->results = realloc(ring->results, ring->result_room * sizeof *ring->results);
-        if (ring->results == NULL)
-            abort();
+        ring->results = sim_resize(ring->results, ring->result_room * sizeof *ring->results);
     }
     sim_note(ring->sim, "result", (uint64_t)entry->descriptor, (uint64_t)(int64_t)raw.result);
     ring->results[ring->result_count++] = (struct result){entry->operation, raw};

@@ -119,9 +119,7 @@ int socket_describe(struct sim_socket *socket) {
     while (at < sim->descriptor_count && sim->descriptors[at] != NULL)
         at++;
     if (at == sim->descriptor_count) {
-        sim->descriptors = realloc(sim->descriptors, ++sim->descriptor_count * sizeof(void *));
-        if (sim->descriptors == NULL)
-            abort();
+        sim->descriptors = sim_resize(sim->descriptors, ++sim->descriptor_count * sizeof(void *));
     }
     sim->descriptors[at] = socket;
     socket->descriptor = FIRST_DESCRIPTOR + (int)at;
