@@ -36,11 +36,23 @@ static int open_socket(struct ring *ring, int family, int type) {
     return descriptor;
 }
 
-static int listen_on(struct ring *ring, const struct sockaddr *address, socklen_t size) {
+static bool is_taken(struct sim *sim, const union sim_address *address) {
+    list_for_each (node, &sim->sockets) {
+        const struct sim_socket *socket = container_of(node, struct sim_socket, link);
+        if (socket->kind == SOCKET_LISTENER && !socket->closed &&
+            address_same(&socket->local, address))
+            return true;
+    }
+    return false;
+}
+
+static int listen_on(struct ring *ring, const struct sockaddr *address, socklen_t size, bool join) {
     struct sim *sim = sim_of(ring);
-    (void)size;
-    struct sim_socket *socket = socket_new(sim, SOCKET_LISTENER, false);
     union sim_address local = address_of(address);
+    (void)size;
+    if (!join && is_taken(sim, &local))
+        return -EADDRINUSE;
+    struct sim_socket *socket = socket_new(sim, SOCKET_LISTENER, false);
     socket_bind(socket, &local);
     int descriptor = socket_describe(socket);
     sim_note(sim, "listen", (uint64_t)descriptor, 0);

@@ -141,8 +141,9 @@ static void accepts_what_a_peer_connects(void **state) {
     struct sockaddr_in address = at_port(PORT), from = at_port(0);
     struct record accept = RECORD;
     int listener;
-    assert_int_equal(socket_listen(ring, (struct sockaddr *)&address, sizeof address, &listener),
-                     ERROR_NONE);
+    assert_int_equal(
+        socket_listen(ring, (struct sockaddr *)&address, sizeof address, false, &listener),
+        ERROR_NONE);
     ring_accept(ring, &accept.operation, listener);
     struct sim_socket *client =
         sim_peer_connect(sim, (struct sockaddr *)&from, (struct sockaddr *)&address, changed, NULL);
