@@ -31,8 +31,9 @@ struct session_options {
     uint64_t attempt_timeout; /* of one request with its response */
     uint64_t connect_timeout; /* of connecting, TLS included */
     uint64_t dns_timeout;
-    uint64_t read_timeout;   /* of the silence while a response is awaited or arrives */
-    const char *authorities; /* PEM file instead of the system's; NULL: the system's */
+    uint64_t read_timeout;    /* of the silence while a response is awaited or arrives */
+    const char *name_servers; /* as for resolver_new(); NULL: the system's */
+    const char *authorities;  /* PEM file instead of the system's; NULL: the system's */
 };
 
 enum { FETCH_KINDS_MAX = 16 };

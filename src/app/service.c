@@ -82,13 +82,8 @@ static enum error start_schedule(struct service *service) {
 
 /* ---- stopping, in order --------------------------------------------------------------------- */
 
-static void signals_closed(struct signals *signals) {
-    struct service *service = container_of(signals, struct service, signals);
-    loop_stop(service->workers.loops[0]);
-}
-
 static void admin_closed(struct admin *admin) {
-    signals_close(&admin->service->signals, signals_closed);
+    admin->service->stopped(admin->service);
 }
 
 static void session_closed(void *context) {
@@ -122,8 +117,7 @@ static void stop(struct service *service) {
         schedule_stop(service->schedule, now + timeout / FETCH_SHARE_OF_STOP, close_hub, service);
 }
 
-static void signal_received(struct signals *signals, int number) {
-    struct service *service = container_of(signals, struct service, signals);
+void service_signal(struct service *service, int number) {
     if (number == SIGHUP) {
         log_write(LOG_WARNING, "service", "SIGHUP is ignored: restart to read the config again");
         return;
@@ -230,13 +224,10 @@ static void complain(const char *what, enum error error) {
 }
 
 static enum error start_parts(struct service *service) {
-    const struct session_options options = fetcher_options(service->config);
-    struct loop *loop = service->workers.loops[0];
-    enum error error = pool_new(fetcher_threads(service->config), &service->pool);
-    if (error == ERROR_NONE)
-        error = session_new(loop, service->pool, &options, &service->session);
-    if (error == ERROR_NONE)
-        error = signals_open(&service->signals, loop, signal_received);
+    struct session_options options = fetcher_options(service->config);
+    options.name_servers = service->name_servers;
+    enum error error =
+        session_new(service->workers.loops[0], service->pool, &options, &service->session);
     if (error == ERROR_NONE)
         error = make_hub(service);
     if (error != ERROR_NONE)
@@ -246,17 +237,9 @@ static enum error start_parts(struct service *service) {
 
 /* A part that cannot start ends the process before anything was served: there is nothing to drain.
  */
-static enum error start(struct service *service) {
-    struct ring_refusal refusal;
-    unsigned count =
-        service->config->workers == CONFIG_AUTO ? limits_processors() : service->config->workers;
-    enum error error = workers_start(&service->workers, count, &refusal);
-    if (error != ERROR_NONE) {
-        log_write(LOG_ERROR, "ring", refusal.text);
-        return error;
-    }
+enum error service_start(struct service *service) {
     service->started = service->workers.loops[0]->now;
-    error = start_parts(service);
+    enum error error = start_parts(service);
     if (error == ERROR_NONE)
         error = start_hub(service);
     if (error == ERROR_NONE)
@@ -266,23 +249,59 @@ static enum error start(struct service *service) {
     service->ready = true;
     log_write(LOG_INFO, "service", "ready", LOG_TEXT("version", RINGCAST_VERSION),
               LOG_TEXT("ring", service->workers.loops[0]->ring->backend->name),
-              LOG_NUMBER("workers", count));
+              LOG_NUMBER("workers", service->workers.count));
     error = start_schedule(service);
     if (error != ERROR_NONE)
         complain("cannot start fetching", error);
     return error;
 }
 
+void service_fini(struct service *service) {
+    hub_free(service->hub);
+    log_write(LOG_INFO, "service", "stopped");
+}
+
+/* ---- the process: threads and signals ------------------------------------------------------- */
+
+static void signals_closed(struct signals *signals) {
+    struct service *service = container_of(signals, struct service, signals);
+    loop_stop(service->workers.loops[0]);
+}
+
+static void stopped(struct service *service) {
+    signals_close(&service->signals, signals_closed);
+}
+
+static void signal_received(struct signals *signals, int number) {
+    service_signal(container_of(signals, struct service, signals), number);
+}
+
+static enum error start_threads(struct service *service) {
+    struct ring_refusal refusal;
+    unsigned count =
+        service->config->workers == CONFIG_AUTO ? limits_processors() : service->config->workers;
+    enum error error = workers_start(&service->workers, count, &refusal);
+    if (error != ERROR_NONE) {
+        log_write(LOG_ERROR, "ring", refusal.text);
+        return error;
+    }
+    error = pool_new(fetcher_threads(service->config), &service->pool);
+    if (error == ERROR_NONE)
+        error = signals_open(&service->signals, service->workers.loops[0], signal_received);
+    if (error != ERROR_NONE)
+        complain("cannot start", error);
+    return error;
+}
+
 int service_run(const struct config *config) {
-    struct service service = {.config = config};
+    struct service service = {.config = config, .stopped = stopped};
     limits_raise_descriptors();
     signals_block();
-    if (start(&service) != ERROR_NONE)
+    if (start_threads(&service) != ERROR_NONE || service_start(&service) != ERROR_NONE)
         return EXIT_FAILURE;
     loop_run(service.workers.loops[0]);
     pool_free(service.pool);
     workers_stop(&service.workers);
-    hub_free(service.hub);
-    log_write(LOG_INFO, "service", "stopped");
+    service_fini(&service);
     return EXIT_SUCCESS;
 }

@@ -32,9 +32,21 @@ struct service {
     uint64_t stop_deadline; /* when everything must be over */
     bool ready;
     bool stopping;
+    const char *name_servers; /* instead of the system's; NULL: those */
+    void (*stopped)(struct service *service);
 };
 
 /* Runs the service until it is told to stop. Returns the exit code; errors are logged. */
 int service_run(const struct config *config);
+
+/*
+ * The same in parts, for who turns the loops and runs the pool himself, as a simulation does.
+ * service_start() takes a service with `config`, `workers`, `pool` and `stopped` set. After an
+ * error it cannot be ended, only left. service_signal() is what a signal does; `stopped` follows
+ * when nothing is armed any more, then service_fini() frees the rest, though not what was given.
+ */
+enum error service_start(struct service *service);
+void service_signal(struct service *service, int number);
+void service_fini(struct service *service);
 
 #endif

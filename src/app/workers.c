@@ -31,8 +31,8 @@ static void wait_for(sem_t *semaphore) {
 
 enum error workers_call(struct workers *workers, unsigned index,
                         enum error (*run)(void *context, unsigned index), void *context) {
-    if (index == 0)
-        return run(context, 0);
+    if (index == 0 || workers->workers == NULL)
+        return run(context, index);
     struct call call = {
         .letter.handler = &call_handler, .run = run, .context = context, .index = index};
     sem_init(&call.done, 0, 0);
@@ -98,6 +98,21 @@ enum error workers_start(struct workers *workers, unsigned count, struct ring_re
     if (error != ERROR_NONE)
         workers_stop(workers);
     return error;
+}
+
+enum error workers_borrow(struct workers *workers, struct loop *const *loops, unsigned count) {
+    *workers = (struct workers){.count = count};
+    workers->loops = memory_allocate(count * sizeof *workers->loops);
+    if (workers->loops == NULL)
+        return ERROR_NO_MEMORY;
+    for (unsigned i = 0; i < count; i++)
+        workers->loops[i] = loops[i];
+    return ERROR_NONE;
+}
+
+void workers_release(struct workers *workers) {
+    memory_free(workers->loops);
+    *workers = (struct workers){0};
 }
 
 static enum error stop_loop(void *context, unsigned index) {

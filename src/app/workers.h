@@ -1,6 +1,7 @@
 /*
  * The workers: threads, each with a ring and a loop of its own. Worker 0 is the thread that starts
- * them; the others run their loops until workers_stop().
+ * them; the others run their loops until workers_stop(). Or loops that somebody else turns, all on
+ * one thread, as a simulation does.
  */
 #ifndef RINGCAST_APP_WORKERS_H
 #define RINGCAST_APP_WORKERS_H
@@ -21,8 +22,8 @@ struct worker {
 
 struct workers {
     unsigned count;
-    struct worker *workers;
-    struct loop **loops; /* of each worker */
+    struct worker *workers; /* NULL: the loops are borrowed */
+    struct loop **loops;    /* of each worker */
 };
 
 /*
@@ -30,6 +31,10 @@ struct workers {
  * an error nothing is left, and `refusal` says why.
  */
 enum error workers_start(struct workers *workers, unsigned count, struct ring_refusal *refusal);
+
+/* Takes loops that the caller turns, and keeps: workers_release() gives them back. */
+enum error workers_borrow(struct workers *workers, struct loop *const *loops, unsigned count);
+void workers_release(struct workers *workers);
 
 /*
  * Runs `call` on a worker's thread and waits for it. Only before worker 0's loop runs.

@@ -289,6 +289,20 @@ static void finish(struct task *task) {
 
 static const struct task_handler finish_handler = {"dns_closed", finish};
 
+/* Whatever c-ares would read from files is given; the servers' names follow when it is open. */
+static int ask_servers_only(struct ares_options *options) {
+    static struct in_addr none;
+    static char dns_only[] = "b";
+    options->servers = &none;
+    options->nservers = 1;
+    options->lookups = dns_only;
+    options->ndomains = 0;
+    options->nsort = 0;
+    options->ndots = 1;
+    return ARES_OPT_SERVERS | ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
+           ARES_OPT_NDOTS;
+}
+
 static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
                         const char *servers) {
     uint64_t one_try = timeout / MILLISECOND / TRIES_WEIGHT;
@@ -298,8 +312,10 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
         .sock_state_cb = socket_state_changed,
         .sock_state_cb_data = channel,
     };
-    int status = ares_init_options(&channel->channel, &options,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    if (servers != NULL)
+        mask |= ask_servers_only(&options);
+    int status = ares_init_options(&channel->channel, &options, mask);
     if (status != ARES_SUCCESS)
         return status;
     ares_set_socket_functions(channel->channel, &socket_functions, channel);

@@ -72,8 +72,7 @@ struct sim *sim_of(const struct ring *ring) {
     return ring_of(ring)->sim;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries -------------------------------------------------------------------------------- */
 
 static void submit(struct sim_ring *ring, unsigned most);
 
@@ -125,8 +124,7 @@ void sim_free_entries(struct sim *sim) {
     }
 }
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static bool queue_is_full(const struct sim_ring *ring) {
     return ring->result_count >= (size_t)ring->entries * COMPLETIONS_PER_ENTRY;
@@ -183,8 +181,7 @@ static bool shoot(struct sim_entry *entry, int32_t result, int buffer, enum sim_
     return true;
 }
 
-/* ---- trying -----------------------------------------------------------------------------------
- */
+/* ---- trying --------------------------------------------------------------------------------- */
 
 static void attempt(struct sim_entry *entry);
 
@@ -361,8 +358,7 @@ static void attempt(struct sim_entry *entry) {
     }
 }
 
-/* ---- submitting -------------------------------------------------------------------------------
- */
+/* ---- submitting ----------------------------------------------------------------------------- */
 
 /* An operation that can be done at once may have been done before its cancel came. */
 static void cancel(struct sim_entry *cancelling) {
@@ -466,8 +462,7 @@ static void submit(struct sim_ring *ring, unsigned most) {
     }
 }
 
-/* ---- the seam ---------------------------------------------------------------------------------
- */
+/* ---- the seam ------------------------------------------------------------------------------- */
 
 static void sim_accept(struct ring *ring, struct operation *operation) {
     prepare(ring, OPERATION_ACCEPT, operation, operation->descriptor);
@@ -558,8 +553,7 @@ static void random_bytes(struct ring *ring, void *out, size_t size) {
         bytes[i] = (uint8_t)sim_draw(sim_of(ring), STREAM_BYTES);
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------
- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static void give_buffer(struct ring *whose, unsigned index) {
     struct sim_ring *ring = ring_of(whose);
