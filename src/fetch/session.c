@@ -177,7 +177,8 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
         return ERROR_NO_MEMORY;
     session->loop = loop;
     session->options = *options;
-    enum error error = resolver_new(loop, options->dns_timeout, options->name_servers, &session->resolver);
+    enum error error =
+        resolver_new(loop, options->dns_timeout, options->name_servers, &session->resolver);
     if (error != ERROR_NONE) {
         memory_free(session);
         return error;
