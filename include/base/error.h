@@ -32,6 +32,7 @@
     ROW(ADDRESS_IN_USE, "address already in use")                          \
     ROW(ADDRESS_UNAVAILABLE, "address not available on this machine")      \
     ROW(ADDRESS_INVALID, "invalid address")                                \
+    ROW(ADDRESS_NOT_ALLOWED, "address is not public")                      \
     /* names */                                                            \
     ROW(NAME_NOT_FOUND, "name not found")                                  \
     ROW(NAME_SERVER_FAILED, "name lookup failed")                          \

@@ -17,9 +17,9 @@ void fetch_result_fini(struct fetch_result *result) {
 
 /* ---- kinds of error ------------------------------------------------------------------------- */
 
-static const char *const kinds[] = {"url",      "dns",       "connect",   "tls",      "timeout",
-                                    "protocol", "truncated", "too_large", "encoding", "http_status",
-                                    "redirect", "cancelled", "resources", NULL};
+static const char *const kinds[] = {"url",         "dns",      "address",   "connect",   "tls",
+                                    "timeout",     "protocol", "truncated", "too_large", "encoding",
+                                    "http_status", "redirect", "cancelled", "resources", NULL};
 
 const char *fetch_error_kind_at(size_t index) {
     return kinds[index];
@@ -36,6 +36,8 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_NAME_NOT_FOUND:
     case ERROR_NAME_SERVER_FAILED:
         return "dns";
+    case ERROR_ADDRESS_NOT_ALLOWED:
+        return "address";
     case ERROR_TLS_FAILED:
     case ERROR_TLS_UNTRUSTED:
     case ERROR_TLS_SELF_SIGNED:
