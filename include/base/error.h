@@ -47,6 +47,9 @@
     ROW(TLS_UNTRUSTED, "certificate is not signed by a trusted authority") \
     ROW(TLS_SELF_SIGNED, "certificate is self-signed")                     \
     ROW(TLS_WRONG_NAME, "certificate is for another name")                 \
+    ROW(TLS_WRONG_ADDRESS, "certificate is for another address")           \
+    ROW(TLS_WEAK_KEY, "certificate has a weak key or signature")           \
+    ROW(TLS_OLD_VERSION, "the peer has no TLS newer than 1.1")             \
     ROW(TLS_EXPIRED, "certificate has expired")                            \
     ROW(TLS_NOT_YET_VALID, "certificate is not valid yet")                 \
     ROW(TLS_PROTOCOL, "no common TLS version or cipher")                   \
@@ -63,6 +66,10 @@
     ROW(REDIRECT_LIMIT, "too many redirects")                              \
     ROW(REDIRECT_LOOP, "redirects lead in a circle")                       \
     ROW(REDIRECT_INVALID, "redirect to what is no http or https URL")      \
+    /* content codings */                                                  \
+    ROW(CODING_UNKNOWN, "unknown content coding")                          \
+    ROW(CODING_CORRUPT, "compressed body is corrupt")                      \
+    ROW(CODING_TRUNCATED, "compressed body is cut short")                  \
     /* WebSocket: each has its close code in ws/close.h */                 \
     ROW(WS_PROTOCOL, "WebSocket protocol error")                           \
     ROW(WS_NOT_UTF8, "text message is not UTF-8")                          \

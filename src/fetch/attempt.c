@@ -33,15 +33,19 @@ static void stop_timers(struct fetch *fetch) {
 }
 
 /* Nothing of it is under way any more. */
-static void become_idle(struct attempt *attempt) {
-    if (attempt->body_begun)
+static void become_idle(struct fetch *fetch) {
+    struct attempt *attempt = &fetch->attempt;
+    if (attempt->body_begun) {
+        fetch->result.bytes = attempt->body.size;
+        fetch->result.wire_bytes = attempt->body.wire_size;
         body_fini(&attempt->body);
+    }
     attempt->body_begun = false;
     attempt->state = ATTEMPT_IDLE;
 }
 
 static void attempt_over(struct fetch *fetch) {
-    become_idle(&fetch->attempt);
+    become_idle(fetch);
     fetch_attempt_over(fetch);
 }
 
@@ -58,7 +62,7 @@ bool attempt_stop(struct fetch *fetch) {
     attempt->state = ATTEMPT_STOPPING;
     if (attempt->body_begun && !body_abandon(&attempt->body))
         return false;
-    become_idle(attempt);
+    become_idle(fetch);
     return true;
 }
 
@@ -215,7 +219,6 @@ static void take_digest(struct fetch *fetch, struct body *body) {
     }
     memcpy(result->digest, body->digest, sizeof result->digest);
     result->has_digest = true;
-    result->bytes = body->size;
 }
 
 static void body_finished(struct body *body) {
@@ -225,30 +228,20 @@ static void body_finished(struct body *body) {
     attempt_over(fetch);
 }
 
-static const struct body_events body_events = {body_drained, body_finished};
-
-/* A coding that was not asked for cannot be undone yet, and a digest of it would mislead. */
-static bool has_coding(struct http_fields fields) {
-    struct bytes coding;
-    return http_fields_find(fields, "content-encoding", &coding) &&
-           !bytes_equal_ignoring_case(coding, bytes_of("identity"));
+static void body_failed(struct body *body, enum error error) {
+    attempt_fail(container_of(body, struct fetch, attempt.body), error);
 }
+
+static const struct body_events body_events = {body_drained, body_failed, body_finished};
 
 static void begin_body(struct fetch *fetch, const struct http_response *response) {
     const struct session_options *options = &fetch->session->options;
-    struct bytes content_type = {0};
-    if (has_coding(response->fields)) {
-        fetch_set_error(fetch, ERROR_UNSUPPORTED,
-                        "the body has a content coding that was not asked for");
-        attempt_fail_as_set(fetch);
-        return;
-    }
-    http_fields_find(response->fields, "content-type", &content_type);
-    body_init(&fetch->attempt.body, &fetch->session->port, &body_events, content_type,
-              response->content_length, options->inline_below, options->max_body);
-    fetch->attempt.body_begun = true;
-    if (response->content_length > 0 && (uint64_t)response->content_length > options->max_body)
-        attempt_fail(fetch, ERROR_BODY_TOO_LARGE);
+    enum error error =
+        body_init(&fetch->attempt.body, &fetch->session->port, &body_events, response->fields,
+                  response->content_length, options->inline_below, options->max_body);
+    fetch->attempt.body_begun = error == ERROR_NONE;
+    if (error != ERROR_NONE)
+        attempt_fail(fetch, error);
 }
 
 /* ---- the response --------------------------------------------------------------------------- */

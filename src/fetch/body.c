@@ -1,27 +1,73 @@
 #include "body.h"
 
+#include <limits.h>
+
 #include "base/list.h"
-#include "http/fields.h"
 
 static void send_chunk(struct body *body);
 
-/* On a pool thread: only the hash and the chunk that was handed over. */
-static void hash_chunk(struct work *work) {
-    struct body *body = container_of(work, struct body, work);
-    sha256_update(&body->hash, buffer_bytes(&body->hashing));
+/* ---- digesting: on the loop, or on a pool thread ----------------------------------------------
+ */
+
+static void digest_piece(struct body *body, struct bytes piece) {
+    if (body->scanning)
+        body->scanning = title_scanner_feed(&body->title, piece);
+    sha256_update(&body->hash, piece);
 }
+
+/* Decodes and digests, in at most so many steps. True: all of `input` is done, or it has failed. */
+static bool decode(struct body *body, struct bytes *input, unsigned steps) {
+    struct bytes piece;
+    while (steps-- > 0 && !atomic_load_explicit(&body->abandoned, memory_order_relaxed)) {
+        switch (decoder_next(body->decoder, input, &piece)) {
+        case DECODER_PIECE:
+            body->size += piece.size;
+            digest_piece(body, piece);
+            break;
+        case DECODER_ERROR:
+            body->error = decoder_error(body->decoder);
+            return true;
+        case DECODER_NEED_MORE:
+            return true;
+        }
+    }
+    return false;
+}
+
+/* On a pool thread: only what the chunk needs. */
+static void digest_chunk(struct work *work) {
+    struct body *body = container_of(work, struct body, work);
+    struct bytes chunk = buffer_bytes(&body->hashing);
+    if (body->decoder == NULL)
+        digest_piece(body, chunk);
+    else
+        decode(body, &chunk, UINT_MAX);
+}
+
+/* ---- the loop's side --------------------------------------------------------------------------
+ */
 
 static void finish(struct body *body) {
     body->finishing = false;
+    if (body->decoder != NULL && !decoder_finish(body->decoder)) {
+        body->events->failed(body, decoder_error(body->decoder));
+        return;
+    }
+    if (body->has_title)
+        title_scanner_finish(&body->title);
     sha256_finish(&body->hash, body->digest);
     body->events->finished(body);
 }
 
-static void chunk_hashed(struct work *work) {
+static void chunk_digested(struct work *work) {
     struct body *body = container_of(work, struct body, work);
     buffer_clear(&body->hashing);
     if (body->abandoned) {
         body->events->finished(body);
+        return;
+    }
+    if (body->error != ERROR_NONE) {
+        body->events->failed(body, body->error);
         return;
     }
     if (body->finishing && body->filling.size == 0) {
@@ -36,7 +82,7 @@ static void chunk_hashed(struct work *work) {
     }
 }
 
-static const struct work_handler hash_handler = {"sha256", hash_chunk, chunk_hashed};
+static const struct work_handler digest_handler = {"body_digest", digest_chunk, chunk_digested};
 
 static void send_chunk(struct body *body) {
     struct buffer chunk = body->filling;
@@ -45,9 +91,14 @@ static void send_chunk(struct body *body) {
     pool_send(body->port, &body->work);
 }
 
-static void init_title(struct body *body, struct bytes content_type) {
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
+
+static void init_title(struct body *body, struct http_fields fields) {
     char charset[64] = "";
+    struct bytes content_type = {0};
     struct http_media_type media_type;
+    http_fields_find(fields, "content-type", &content_type);
     if (http_media_type_parse(content_type, &media_type))
         http_media_type_parameter(&media_type, "charset", charset, sizeof charset);
     body->has_title = title_is_html(content_type);
@@ -55,37 +106,84 @@ static void init_title(struct body *body, struct bytes content_type) {
     title_scanner_init(&body->title, bytes_of(charset), TITLE_SCAN_BYTES);
 }
 
-void body_init(struct body *body, struct pool_port *port, const struct body_events *events,
-               struct bytes content_type, int64_t length, uint64_t inline_below, uint64_t limit) {
+static enum error init_decoder(struct body *body, struct http_fields fields) {
+    enum coding codings[CODINGS_MAX], coding;
+    size_t count = 0;
+    struct http_fields_list list = http_fields_list_begin(fields, "content-encoding");
+    struct bytes name;
+    while (http_fields_list_next(&list, &name)) {
+        if (!coding_of_name(name, &coding))
+            return ERROR_CODING_UNKNOWN;
+        if (coding == CODING_IDENTITY)
+            continue;
+        if (count == CODINGS_MAX)
+            return ERROR_CODING_UNKNOWN;
+        codings[count++] = coding;
+    }
+    body->decoder = NULL;
+    return count == 0 ? ERROR_NONE : decoder_new(codings, count, body->limit, &body->decoder);
+}
+
+/* What comes over the wire is bounded as well: a coding may stand for nothing, and for long. A body
+ * that cannot be compressed is a little longer with a coding than without. */
+static uint64_t wire_limit(const struct body *body) {
+    enum { OVERHEAD = 64 * 1024 };
+    if (body->decoder == NULL)
+        return body->limit;
+    return body->limit > UINT64_MAX / 2 ? UINT64_MAX : body->limit + body->limit / 64 + OVERHEAD;
+}
+
+enum error body_init(struct body *body, struct pool_port *port, const struct body_events *events,
+                     struct http_fields fields, int64_t length, uint64_t inline_below,
+                     uint64_t limit) {
+    body->limit = limit;
+    enum error error = init_decoder(body, fields);
+    if (error != ERROR_NONE)
+        return error;
+    if (length > 0 && (uint64_t)length > wire_limit(body)) {
+        decoder_free(body->decoder);
+        return ERROR_BODY_TOO_LARGE;
+    }
     body->events = events;
     body->port = port;
-    body->work = (struct work){.handler = &hash_handler};
+    body->work = (struct work){.handler = &digest_handler};
     body->filling = body->hashing = (struct buffer){0};
-    body->size = 0;
-    body->limit = limit;
+    body->size = body->wire_size = 0;
+    body->error = ERROR_NONE;
     body->in_place = length >= 0 && (uint64_t)length < inline_below;
-    body->full = body->finishing = body->abandoned = false;
+    body->full = body->finishing = false;
+    atomic_init(&body->abandoned, false);
     sha256_init(&body->hash);
-    init_title(body, content_type);
+    init_title(body, fields);
+    return ERROR_NONE;
 }
 
 void body_fini(struct body *body) {
+    decoder_free(body->decoder);
     buffer_fini(&body->filling);
     buffer_fini(&body->hashing);
     title_scanner_fini(&body->title);
 }
 
+/* True if all of the piece was digested, or has failed; else `piece` is what is left. */
+static bool digest_in_place(struct body *body, struct bytes *piece) {
+    if (!body->in_place)
+        return false;
+    if (body->decoder != NULL)
+        return body->in_place = decode(body, piece, BODY_STEPS_IN_PLACE);
+    digest_piece(body, *piece);
+    return true;
+}
+
 enum error body_add(struct body *body, struct bytes piece, bool *stop) {
     *stop = false;
-    if (piece.size > body->limit - body->size)
+    if (piece.size > wire_limit(body) - body->wire_size)
         return ERROR_BODY_TOO_LARGE;
-    body->size += piece.size;
-    if (body->scanning)
-        body->scanning = title_scanner_feed(&body->title, piece);
-    if (body->in_place) {
-        sha256_update(&body->hash, piece);
-        return ERROR_NONE;
-    }
+    body->wire_size += piece.size;
+    if (body->decoder == NULL)
+        body->size = body->wire_size;
+    if (digest_in_place(body, &piece))
+        return body->error;
     enum error error = buffer_append(&body->filling, piece.data, piece.size);
     if (error != ERROR_NONE || body->filling.size < BODY_CHUNK_SIZE)
         return error;
@@ -98,11 +196,11 @@ enum error body_add(struct body *body, struct bytes piece, bool *stop) {
 
 void body_finish(struct body *body) {
     body->finishing = true;
-    if (body->has_title)
-        title_scanner_finish(&body->title);
     if (body_is_hashing(body))
         return;
-    if (body->filling.size > 0)
+    /* a decoder that left the loop's hands may still have something to say without further input */
+    bool left_over = body->decoder != NULL && !body->in_place;
+    if (body->filling.size > 0 || left_over)
         send_chunk(body);
     else
         finish(body);

@@ -4,9 +4,8 @@
 #include "fetch.h"
 #include "http/writer.h"
 
-#define USER_AGENT      "ringcast/" RINGCAST_VERSION
-#define ACCEPT          "text/html,application/xhtml+xml,*/*;q=0.8"
-#define ACCEPT_ENCODING "identity"
+#define USER_AGENT "ringcast/" RINGCAST_VERSION
+#define ACCEPT     "text/html,application/xhtml+xml,*/*;q=0.8"
 
 enum { OWN_FIELDS_MAX = 6 };
 
@@ -72,7 +71,7 @@ static void add_all(struct head *head) {
     const struct fetch *fetch = head->fetch;
     add_default(head, "User-Agent", USER_AGENT);
     add_default(head, "Accept", ACCEPT);
-    add_default(head, "Accept-Encoding", ACCEPT_ENCODING);
+    add_default(head, "Accept-Encoding", CODINGS_ACCEPTED);
     if (fetch->request.authorization != NULL && !fetch->hop.foreign)
         add(head, "Authorization", bytes_of(fetch->request.authorization));
     add_validators(head);

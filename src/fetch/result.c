@@ -59,7 +59,9 @@ const char *fetch_error_kind(enum error error) {
         return "truncated";
     case ERROR_BODY_TOO_LARGE:
         return "too_large";
-    case ERROR_UNSUPPORTED:
+    case ERROR_CODING_UNKNOWN:
+    case ERROR_CODING_CORRUPT:
+    case ERROR_CODING_TRUNCATED:
         return "encoding";
     case ERROR_HTTP_STATUS:
         return "http_status";

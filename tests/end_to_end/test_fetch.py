@@ -250,7 +250,7 @@ BAD = {
     "negative length": ("protocol", response(BODY, length=-1)),
     "immense chunk": ("protocol", CHUNKED + b"f" * 17 + b"\r\n"),
     "head without end": ("protocol", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20000),
-    "coding nobody asked for": ("encoding", response(BODY, "Content-Encoding: gzip")),
+    "coding nobody asked for": ("encoding", response(BODY, "Content-Encoding: compress")),
     "too large by its length": ("too_large", response(BODY, length=5_000_000)),
     "too large in chunks": ("too_large", CHUNKED + chunks(b"x" * 2_000_000, 65536) + b"0\r\n\r\n"),
     "too large until close": ("too_large", UNTIL_CLOSE + b"x" * 2_000_000),

@@ -33,6 +33,10 @@ http {{
         location /charset/ {{
             location ~ ^/charset/(?<name>[a-z0-9_-]+)/ {{ charset $name; }}
         }}
+        location /gzip/ {{
+            alias {folder}/pages/;
+            gzip on; gzip_types *; gzip_min_length 0;
+        }}
         location = /status/404 {{ return 404; }}
         location = /status/500 {{ return 500; }}
         location = /status/503 {{ return 503; }}

@@ -164,6 +164,15 @@ class Process:
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def reset_peak_memory(self):
+        with open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+
+    def peak_memory(self):
+        """The most that was resident since the start or the last reset."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"VmHWM:\s*(\d+) kB", file.read())[1]) * 1024
+
     def everything(self):
         return (f"$ {' '.join(self.arguments)}\n{self.stdout.text}{self.stderr.text}"
                 f"(exit code {self.popen.returncode})")

@@ -1,0 +1,88 @@
+#include <brotli/decode.h>
+
+#include "base/memory.h"
+#include "stage.h"
+
+/*
+ * The library decodes a whole window before it gives out a byte of it, so a bomb is stopped where
+ * it asks for the window: one that is larger than any body within the limit needs. The library
+ * takes the power of two above what the stream says will come next.
+ */
+struct brotli_stage {
+    struct stage stage;
+    BrotliDecoderState *state;
+    uint64_t block_max; /* bytes */
+    bool refused;       /* a block beyond that */
+};
+
+/* The least leaves room for the library's other blocks, its tables of prefix codes. */
+enum { WINDOW_LEAST = 1 << 20, WINDOW_MOST = 1 << 24, WINDOW_SLACK = 4096 };
+
+static uint64_t window_for(uint64_t limit) {
+    uint64_t window = WINDOW_LEAST;
+    while (window < limit && window < WINDOW_MOST)
+        window *= 2;
+    return window;
+}
+
+static void *allocate(void *opaque, size_t size) {
+    struct brotli_stage *stage = opaque;
+    if (size > stage->block_max) {
+        stage->refused = true;
+        return NULL;
+    }
+    return memory_allocate(size);
+}
+
+static void release(void *opaque, void *block) {
+    (void)opaque;
+    memory_free(block);
+}
+
+/* The library's codes of allocation failures, and the one for all that follow a failure. */
+static enum error error_of(const struct brotli_stage *stage) {
+    if (stage->refused)
+        return ERROR_BODY_TOO_LARGE;
+    BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(stage->state);
+    bool memory = code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
+                  code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES;
+    return memory ? ERROR_NO_MEMORY : ERROR_CODING_CORRUPT;
+}
+
+static enum error brotli_decode(struct stage *base, struct bytes *input, uint8_t *out,
+                                size_t capacity, size_t *size) {
+    struct brotli_stage *stage = (struct brotli_stage *)base;
+    *size = 0;
+    if (base->complete) /* RFC 7932 knows one stream and nothing behind it */
+        return input->size == 0 ? ERROR_NONE : ERROR_CODING_CORRUPT;
+    size_t room = capacity;
+    BrotliDecoderResult result =
+        BrotliDecoderDecompressStream(stage->state, &input->size, &input->data, &room, &out, NULL);
+    *size = capacity - room;
+    if (result == BROTLI_DECODER_RESULT_ERROR)
+        return error_of(stage);
+    base->complete = result == BROTLI_DECODER_RESULT_SUCCESS;
+    return base->complete && input->size > 0 ? ERROR_CODING_CORRUPT : ERROR_NONE;
+}
+
+static void brotli_close(struct stage *base) {
+    struct brotli_stage *stage = (struct brotli_stage *)base;
+    BrotliDecoderDestroyInstance(stage->state);
+    memory_free(stage);
+}
+
+static const struct stage_type type = {brotli_decode, brotli_close};
+
+/* Windows beyond 16 MiB, an extension of the format, stay off, as they are by default. */
+struct stage *stage_open_brotli(uint64_t limit) {
+    struct brotli_stage *stage = memory_allocate_zeroed(sizeof *stage);
+    if (stage == NULL)
+        return NULL;
+    stage->stage.type = &type;
+    stage->block_max = window_for(limit) + WINDOW_SLACK;
+    stage->state = BrotliDecoderCreateInstance(allocate, release, stage);
+    if (stage->state != NULL)
+        return &stage->stage;
+    memory_free(stage);
+    return NULL;
+}
