@@ -25,6 +25,19 @@ void sha256_update(struct sha256 *hash, struct bytes piece);
 /* Writes the digest of all pieces, and begins again as after init. */
 void sha256_finish(struct sha256 *hash, uint8_t out[SHA256_SIZE]);
 
+/*
+ * A hash in the middle, in the standard's own terms, for who has begun it with another library: the
+ * eight words, and of the message the size so far and its last unfinished block.
+ */
+struct sha256_state {
+    uint32_t words[8];
+    uint64_t size;
+    uint8_t block[64]; /* size % 64 bytes of it */
+};
+
+void sha256_load(struct sha256 *hash, const struct sha256_state *state);
+void sha256_save(const struct sha256 *hash, struct sha256_state *state);
+
 /* The digest as 64 lower-case hexadecimal digits and a NUL. */
 void sha256_to_hex(const uint8_t digest[SHA256_SIZE], char out[SHA256_HEX_SIZE]);
 

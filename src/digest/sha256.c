@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <nettle/sha2.h>
+#include <string.h>
 
 /* nettle renames its functions by macros of the same names as ours; it is called by its own. */
 #undef sha256_init
@@ -26,6 +27,21 @@ void sha256_update(struct sha256 *hash, struct bytes piece) {
 
 void sha256_finish(struct sha256 *hash, uint8_t out[SHA256_SIZE]) {
     nettle_sha256_digest(state(hash), SHA256_SIZE, out);
+}
+
+void sha256_load(struct sha256 *hash, const struct sha256_state *from) {
+    struct sha256_ctx *to = state(hash);
+    memcpy(to->state, from->words, sizeof to->state);
+    to->count = from->size / sizeof to->block;
+    to->index = from->size % sizeof to->block;
+    memcpy(to->block, from->block, to->index);
+}
+
+void sha256_save(const struct sha256 *hash, struct sha256_state *to) {
+    const struct sha256_ctx *from = (const struct sha256_ctx *)hash->storage;
+    memcpy(to->words, from->state, sizeof to->words);
+    to->size = from->count * sizeof from->block + from->index;
+    memcpy(to->block, from->block, from->index);
 }
 
 void sha256_to_hex(const uint8_t digest[SHA256_SIZE], char out[SHA256_HEX_SIZE]) {

@@ -1,25 +1,27 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "aes_gcm.h"
 #include "base/memory.h"
+#include "offload.h"
 #include "pem.h"
 #include "wolfssl.h"
 
 static const char SYSTEM_AUTHORITIES[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /*
- * Forward secret and authenticated only. ChaCha20 leads: Debian builds the library without the
- * processor's AES instructions, and its portable AES-GCM has half the speed.
+ * Forward secret and authenticated only. AES-GCM leads where the processor has instructions for it:
+ * then it is eight times as fast as ChaCha20 here, and elsewhere half as fast.
  */
-static const char SUITES[] = "TLS13-CHACHA20-POLY1305-SHA256:"
-                             "TLS13-AES128-GCM-SHA256:"
-                             "TLS13-AES256-GCM-SHA384:"
-                             "ECDHE-ECDSA-CHACHA20-POLY1305:"
-                             "ECDHE-RSA-CHACHA20-POLY1305:"
-                             "ECDHE-ECDSA-AES128-GCM-SHA256:"
-                             "ECDHE-RSA-AES128-GCM-SHA256:"
-                             "ECDHE-ECDSA-AES256-GCM-SHA384:"
-                             "ECDHE-RSA-AES256-GCM-SHA384";
+#define GCM_13    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:"
+#define CHACHA_13 "TLS13-CHACHA20-POLY1305-SHA256:"
+#define GCM_12                                                   \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+#define CHACHA_12 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+
+static const char suites_with_aes[] = GCM_13 CHACHA_13 GCM_12 CHACHA_12;
+static const char suites_without[] = CHACHA_13 GCM_13 CHACHA_12 GCM_12;
 
 /*
  * Left alone, the library picks P-521 in TLS 1.2, seven times the work of X25519. P-256 must be on
@@ -40,8 +42,10 @@ static bool set_rules(WOLFSSL_CTX *library) {
     wolfSSL_CTX_SetIOSend(library, tls_put_output);
     /* sessions live in tickets and with our callers, not in the library's process-wide table */
     wolfSSL_CTX_set_session_cache_mode(library, WOLFSSL_SESS_CACHE_NO_INTERNAL);
-    return wolfSSL_CTX_SetMinVersion(library, WOLFSSL_TLSV1_2) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_cipher_list(library, SUITES) == WOLFSSL_SUCCESS &&
+    const char *suites = aes_gcm_is_accelerated() ? suites_with_aes : suites_without;
+    return wolfSSL_CTX_SetDevId(library, TLS_OFFLOAD_DEVICE) == WOLFSSL_SUCCESS &&
+           wolfSSL_CTX_SetMinVersion(library, WOLFSSL_TLSV1_2) == WOLFSSL_SUCCESS &&
+           wolfSSL_CTX_set_cipher_list(library, suites) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_groups(library, groups, sizeof groups / sizeof *groups) ==
                WOLFSSL_SUCCESS;
 }

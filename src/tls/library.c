@@ -7,6 +7,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "base/memory.h"
+#include "offload.h"
 #include "wolfssl.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -15,7 +16,7 @@ static enum error start_error;
 static void start(void) {
     if (wolfSSL_SetAllocators(memory_allocate, memory_free, memory_resize) != 0)
         start_error = ERROR_TLS_FAILED;
-    else if (wolfSSL_Init() != WOLFSSL_SUCCESS)
+    else if (wolfSSL_Init() != WOLFSSL_SUCCESS || !tls_offload_start())
         start_error = ERROR_NO_MEMORY;
 }
 
