@@ -22,7 +22,6 @@ ringcast_dependency(zlib "zlib>=1.2.13")
 ringcast_dependency(brotli "libbrotlidec>=1.0.9")
 ringcast_dependency(zstd "libzstd>=1.5.4")
 ringcast_dependency(cjson "libcjson>=1.7.15")
-ringcast_dependency(zlib "zlib>=1.2.13")
 
 # llhttp: Debian 13 has libllhttp-dev. Debian 12 has only the C sources that node-llhttp installs
 # (8.1.0), compiled here as a static library.

@@ -36,7 +36,7 @@ struct session_options {
     const char *authorities;  /* PEM file instead of the system's; NULL: the system's */
 };
 
-enum { FETCH_KINDS_MAX = 16 };
+enum { FETCH_KINDS_MAX = 32 };
 
 struct session_statistics {
     struct counter fetches; /* ended, well or not */

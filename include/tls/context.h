@@ -4,7 +4,8 @@
  *
  * A client context verifies: the chain up to an authority, the dates, and the name or address of
  * the host. The TLS library as Debian builds it verifies nothing unless told to; it is told here
- * and nowhere else. TLS 1.2 and 1.3 only, forward-secret AEAD suites only, X25519 first.
+ * and nowhere else. TLS 1.2 and 1.3 only, forward-secret AEAD suites only, X25519 first; RSA keys
+ * of 2048 bits and elliptic ones of 256 at least, no signatures over MD5 or SHA-1.
  *
  * Life cycle: made once at start-up (it reads files), freed after its last connection. A context
  * may be used by several threads at a time; each connection belongs to one thread. The first
@@ -30,6 +31,9 @@ struct tls_detail {
 struct tls_client_options {
     const char *authority_file;  /* PEM certificates to trust; NULL: the system's */
     bool accept_any_certificate; /* no verification at all; authority_file is not read */
+    /* Who we are, where a server wants to know: as in tls_server_options. NULL: nobody. */
+    const char *certificate_file;
+    const char *key_file; /* NULL: in certificate_file */
 };
 
 struct tls_server_options {
@@ -41,8 +45,9 @@ struct tls_server_options {
  * Makes a context for connections to servers. A certificate in the authority file that the library
  * cannot use is skipped; a file without a usable one is an error.
  *
- * ERROR_NOT_FOUND and the like: the file cannot be read. ERROR_CONFIG_INVALID: nothing usable in
- * it. ERROR_NO_MEMORY. On failure `*out` is NULL. `detail` is always written.
+ * ERROR_NOT_FOUND and the like: a file cannot be read. ERROR_CONFIG_INVALID: nothing usable in it,
+ * or the key is not the certificate's. ERROR_NO_MEMORY. On failure `*out` is NULL. `detail` is
+ * always written.
  */
 enum error tls_context_new_client(const struct tls_client_options *options,
                                   struct tls_context **out, struct tls_detail *detail);

@@ -17,9 +17,32 @@ void fetch_result_fini(struct fetch_result *result) {
 
 /* ---- kinds of error ------------------------------------------------------------------------- */
 
-static const char *const kinds[] = {"url",         "dns",      "address",   "connect",   "tls",
-                                    "timeout",     "protocol", "truncated", "too_large", "encoding",
-                                    "http_status", "redirect", "cancelled", "resources", NULL};
+static const char *const kinds[] = {
+    "url",
+    "dns",
+    "address",
+    "connect",
+    "tls",
+    "tls_unknown_root",
+    "tls_self_signed",
+    "tls_wrong_name",
+    "tls_wrong_address",
+    "tls_expired",
+    "tls_not_yet_valid",
+    "tls_weak_key",
+    "tls_old_protocol",
+    "tls_truncated",
+    "timeout",
+    "protocol",
+    "truncated",
+    "too_large",
+    "encoding",
+    "http_status",
+    "redirect",
+    "cancelled",
+    "resources",
+    NULL,
+};
 
 const char *fetch_error_kind_at(size_t index) {
     return kinds[index];
@@ -39,13 +62,26 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_ADDRESS_NOT_ALLOWED:
         return "address";
     case ERROR_TLS_FAILED:
-    case ERROR_TLS_UNTRUSTED:
-    case ERROR_TLS_SELF_SIGNED:
-    case ERROR_TLS_WRONG_NAME:
-    case ERROR_TLS_EXPIRED:
-    case ERROR_TLS_NOT_YET_VALID:
     case ERROR_TLS_PROTOCOL:
         return "tls";
+    case ERROR_TLS_UNTRUSTED:
+        return "tls_unknown_root";
+    case ERROR_TLS_SELF_SIGNED:
+        return "tls_self_signed";
+    case ERROR_TLS_WRONG_NAME:
+        return "tls_wrong_name";
+    case ERROR_TLS_WRONG_ADDRESS:
+        return "tls_wrong_address";
+    case ERROR_TLS_EXPIRED:
+        return "tls_expired";
+    case ERROR_TLS_NOT_YET_VALID:
+        return "tls_not_yet_valid";
+    case ERROR_TLS_WEAK_KEY:
+        return "tls_weak_key";
+    case ERROR_TLS_OLD_VERSION:
+        return "tls_old_protocol";
+    case ERROR_TLS_TRUNCATED:
+        return "tls_truncated";
     case ERROR_TIMED_OUT:
         return "timeout";
     case ERROR_HTTP_MALFORMED:
@@ -54,7 +90,6 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_HTTP_HEAD_TOO_LARGE:
         return "protocol";
     case ERROR_HTTP_TRUNCATED:
-    case ERROR_TLS_TRUNCATED:
     case ERROR_END_OF_STREAM:
         return "truncated";
     case ERROR_BODY_TOO_LARGE:

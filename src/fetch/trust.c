@@ -10,22 +10,34 @@ static bool same_text(const char *a, const char *b) {
 
 static bool same_options(const struct tls_client_options *a, const struct tls_client_options *b) {
     return a->accept_any_certificate == b->accept_any_certificate &&
-           same_text(a->authority_file, b->authority_file);
+           same_text(a->authority_file, b->authority_file) &&
+           same_text(a->certificate_file, b->certificate_file) &&
+           same_text(a->key_file, b->key_file);
 }
 
 /* Texts of options belong to those who asked, and may go before the connections do. */
 static bool copy_text(const char **text) {
-    if (*text != NULL)
-        *text = memory_copy_text(*text, strlen(*text));
+    if (*text == NULL)
+        return true;
+    *text = memory_copy_text(*text, strlen(*text));
     return *text != NULL;
 }
 
+/* After a failure the rest is NULL: what was copied can be freed. */
 static bool copy_texts(struct tls_client_options *options) {
-    return options->authority_file == NULL || copy_text(&options->authority_file);
+    bool copied = copy_text(&options->authority_file);
+    if (!copied)
+        options->certificate_file = NULL;
+    copied = copied && copy_text(&options->certificate_file);
+    if (!copied)
+        options->key_file = NULL;
+    return copied && copy_text(&options->key_file);
 }
 
 static void free_texts(struct tls_client_options *options) {
     memory_free((char *)(uintptr_t)options->authority_file);
+    memory_free((char *)(uintptr_t)options->certificate_file);
+    memory_free((char *)(uintptr_t)options->key_file);
 }
 
 static struct trust *trust_new(struct session *session, const struct tls_client_options *options) {
@@ -34,6 +46,7 @@ static struct trust *trust_new(struct session *session, const struct tls_client_
         return NULL;
     trust->options = *options;
     if (!copy_texts(&trust->options)) {
+        free_texts(&trust->options);
         memory_free(trust);
         return NULL;
     }

@@ -76,6 +76,40 @@ void tls_context_free(struct tls_context *context) {
     memory_free(context);
 }
 
+/* -- who we are ------------------------------------------------------------------------------- */
+
+static enum error error_of_file(int code) {
+    return tls_error_of(code) == ERROR_NO_MEMORY ? ERROR_NO_MEMORY : ERROR_CONFIG_INVALID;
+}
+
+static enum error use_certificates(struct tls_context *context, const char *path,
+                                   struct tls_detail *detail) {
+    struct buffer content = {0};
+    enum error error = tls_pem_read(path, &content);
+    if (error != ERROR_NONE)
+        return explain(detail, error, path, error_text(error));
+    int code = wolfSSL_CTX_use_certificate_chain_buffer(context->library, content.data,
+                                                        (long)content.size);
+    tls_pem_fini(&content);
+    if (code == WOLFSSL_SUCCESS)
+        return ERROR_NONE;
+    return explain(detail, error_of_file(code), path, "not a PEM certificate chain");
+}
+
+static enum error use_key(struct tls_context *context, const char *path,
+                          struct tls_detail *detail) {
+    struct buffer content = {0};
+    enum error error = tls_pem_read(path, &content);
+    if (error != ERROR_NONE)
+        return explain(detail, error, path, error_text(error));
+    int code = wolfSSL_CTX_use_PrivateKey_buffer(context->library, content.data, (long)content.size,
+                                                 WOLFSSL_FILETYPE_PEM);
+    tls_pem_fini(&content);
+    if (code != WOLFSSL_SUCCESS)
+        return explain(detail, error_of_file(code), path, "not a PEM private key");
+    return ERROR_NONE;
+}
+
 /* -- clients ---------------------------------------------------------------------------------- */
 
 /* Trusts every usable certificate of `content`; returns the code of the last unusable one. */
@@ -115,9 +149,52 @@ static enum error trust_file(struct tls_context *context, const char *path,
     return explain(detail, ERROR_CONFIG_INVALID, path, tls_reason_of(code));
 }
 
+/* The files must serve a server, too: that is how they are tried. */
+static enum error identify(struct tls_context *context, const struct tls_client_options *options,
+                           struct tls_detail *detail) {
+    const struct tls_server_options files = {
+        .certificate_file = options->certificate_file,
+        .key_file = options->key_file != NULL ? options->key_file : options->certificate_file,
+    };
+    struct tls_context *trial = NULL;
+    enum error error = tls_context_new_server(&files, &trial, detail);
+    tls_context_free(trial);
+    if (error == ERROR_NONE)
+        error = use_certificates(context, files.certificate_file, detail);
+    if (error == ERROR_NONE)
+        error = use_key(context, files.key_file, detail);
+    return error;
+}
+
+/* The one place that asks for verification: without it the library accepts everything. */
+static bool set_verification(const struct tls_context *context) {
+    enum { RSA_BITS_LEAST = 2048, ECC_BITS_LEAST = 256 };
+    wolfSSL_CTX_set_verify(context->library,
+                           context->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE,
+                           context->verifies ? tls_verify_peer : NULL);
+    return !context->verifies ||
+           (wolfSSL_CTX_SetMinRsaKey_Sz(context->library, RSA_BITS_LEAST) == WOLFSSL_SUCCESS &&
+            wolfSSL_CTX_SetMinEccKey_Sz(context->library, ECC_BITS_LEAST) == WOLFSSL_SUCCESS);
+}
+
+static enum error set_up_client(struct tls_context *context,
+                                const struct tls_client_options *options,
+                                struct tls_detail *detail) {
+    const char *path = options->authority_file;
+    enum error error = ERROR_NONE;
+    context->verifies = !options->accept_any_certificate;
+    if (!set_verification(context) ||
+        wolfSSL_CTX_UseSessionTicket(context->library) != WOLFSSL_SUCCESS)
+        error = explain(detail, ERROR_NO_MEMORY, "TLS", "the library refused its settings");
+    if (error == ERROR_NONE && context->verifies)
+        error = trust_file(context, path == NULL ? SYSTEM_AUTHORITIES : path, detail);
+    if (error == ERROR_NONE && options->certificate_file != NULL)
+        error = identify(context, options, detail);
+    return error;
+}
+
 enum error tls_context_new_client(const struct tls_client_options *options,
                                   struct tls_context **out, struct tls_detail *detail) {
-    const char *path = options->authority_file;
     struct tls_context *context = NULL;
     *out = NULL;
     detail->text[0] = '\0';
@@ -125,17 +202,9 @@ enum error tls_context_new_client(const struct tls_client_options *options,
     if (error != ERROR_NONE)
         return explain(detail, error, "TLS", "the library did not start");
     error = context_new(wolfTLS_client_method(), &context, detail);
-    if (error != ERROR_NONE)
-        return error;
-    context->verifies = !options->accept_any_certificate;
-    /* the one place that asks for verification: without it the library accepts everything */
-    wolfSSL_CTX_set_verify(context->library,
-                           context->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE,
-                           context->verifies ? tls_verify_peer : NULL);
-    if (wolfSSL_CTX_UseSessionTicket(context->library) != WOLFSSL_SUCCESS)
-        error = explain(detail, ERROR_NO_MEMORY, "TLS", "no session tickets");
-    else if (context->verifies)
-        error = trust_file(context, path == NULL ? SYSTEM_AUTHORITIES : path, detail);
+    if (error == ERROR_NONE)
+        error = set_up_client(context, options, detail);
+    wolfSSL_ERR_clear_error();
     if (error != ERROR_NONE) {
         tls_context_free(context);
         return error;
@@ -146,36 +215,10 @@ enum error tls_context_new_client(const struct tls_client_options *options,
 
 /* -- servers ---------------------------------------------------------------------------------- */
 
-static enum error error_of_file(int code) {
-    return tls_error_of(code) == ERROR_NO_MEMORY ? ERROR_NO_MEMORY : ERROR_CONFIG_INVALID;
-}
-
-static enum error use_certificates(struct tls_context *context, const char *path,
-                                   struct tls_detail *detail) {
-    struct buffer content = {0};
-    enum error error = tls_pem_read(path, &content);
-    if (error != ERROR_NONE)
-        return explain(detail, error, path, error_text(error));
-    int code = wolfSSL_CTX_use_certificate_chain_buffer(context->library, content.data,
-                                                        (long)content.size);
-    tls_pem_fini(&content);
-    if (code == WOLFSSL_SUCCESS)
-        return ERROR_NONE;
-    return explain(detail, error_of_file(code), path, "not a PEM certificate chain");
-}
-
-static enum error use_key(struct tls_context *context, const char *path,
-                          struct tls_detail *detail) {
-    struct buffer content = {0};
-    enum error error = tls_pem_read(path, &content);
-    if (error != ERROR_NONE)
-        return explain(detail, error, path, error_text(error));
-    int code = wolfSSL_CTX_use_PrivateKey_buffer(context->library, content.data, (long)content.size,
-                                                 WOLFSSL_FILETYPE_PEM);
-    tls_pem_fini(&content);
-    if (code != WOLFSSL_SUCCESS)
-        return explain(detail, error_of_file(code), path, "not a PEM private key");
-    error = tls_context_try_server(context);
+/* Do the two belong together? */
+static enum error check_key(struct tls_context *context, const char *path,
+                            struct tls_detail *detail) {
+    enum error error = tls_context_try_server(context);
     if (error == ERROR_NO_MEMORY)
         return explain(detail, error, path, error_text(error));
     if (error != ERROR_NONE)
@@ -198,6 +241,8 @@ enum error tls_context_new_server(const struct tls_server_options *options,
     error = use_certificates(context, options->certificate_file, detail);
     if (error == ERROR_NONE)
         error = use_key(context, options->key_file, detail);
+    if (error == ERROR_NONE)
+        error = check_key(context, options->key_file, detail);
     wolfSSL_ERR_clear_error();
     if (error != ERROR_NONE) {
         tls_context_free(context);

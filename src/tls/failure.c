@@ -26,9 +26,15 @@ enum error tls_error_of(int code) {
     case ASN_BEFORE_DATE_E:
         return ERROR_TLS_NOT_YET_VALID;
     case DOMAIN_NAME_MISMATCH:
-    case IPADDR_MISMATCH:
         return ERROR_TLS_WRONG_NAME;
+    case IPADDR_MISMATCH:
+        return ERROR_TLS_WRONG_ADDRESS;
+    case RSA_KEY_SIZE_E:
+    case ECC_KEY_SIZE_E:
+    case SIG_TYPE_E:
+        return ERROR_TLS_WEAK_KEY;
     case VERSION_ERROR:
+        return ERROR_TLS_OLD_VERSION;
     case MATCH_SUITE_ERROR:
     case UNSUPPORTED_SUITE:
     case ECC_CURVE_ERROR:
@@ -44,10 +50,17 @@ const char *tls_reason_of(int code) {
 }
 
 /* RFC 8446, section 6.2: the alerts that say that there is no common ground. */
-static bool is_protocol_alert(int alert) {
+static enum error error_of_alert(int alert) {
     enum { HANDSHAKE_FAILURE = 40, PROTOCOL_VERSION = 70, INSUFFICIENT_SECURITY = 71 };
-    return alert == HANDSHAKE_FAILURE || alert == PROTOCOL_VERSION ||
-           alert == INSUFFICIENT_SECURITY;
+    switch (alert) {
+    case PROTOCOL_VERSION:
+        return ERROR_TLS_OLD_VERSION;
+    case HANDSHAKE_FAILURE:
+    case INSUFFICIENT_SECURITY:
+        return ERROR_TLS_PROTOCOL;
+    default:
+        return ERROR_TLS_FAILED;
+    }
 }
 
 enum error tls_fail_with(struct tls *tls, enum error error, const char *reason) {
@@ -70,9 +83,7 @@ static bool fail_for_alert(struct tls *tls) {
     char reason[64];
     snprintf(reason, sizeof reason, "the peer sent alert %d, %s", history.last_rx.code,
              wolfSSL_alert_desc_string_long(history.last_rx.code));
-    tls_fail_with(tls,
-                  is_protocol_alert(history.last_rx.code) ? ERROR_TLS_PROTOCOL : ERROR_TLS_FAILED,
-                  reason);
+    tls_fail_with(tls, error_of_alert(history.last_rx.code), reason);
     return true;
 }
 

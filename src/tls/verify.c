@@ -43,7 +43,8 @@ static void list_names(struct tls_detail *list, WOLFSSL_STACK *names) {
 static void fail_for_name(struct tls *tls, WOLFSSL_STACK *names) {
     struct tls_detail list = {"it names no host"};
     list_names(&list, names);
-    tls_fail_with(tls, ERROR_TLS_WRONG_NAME, list.text);
+    tls_fail_with(tls, tls->host.address_size > 0 ? ERROR_TLS_WRONG_ADDRESS : ERROR_TLS_WRONG_NAME,
+                  list.text);
 }
 
 static bool certificate_names_host(struct tls *tls, WOLFSSL_X509 *certificate) {
@@ -58,15 +59,47 @@ static bool certificate_names_host(struct tls *tls, WOLFSSL_X509 *certificate) {
     return found;
 }
 
+static bool is_self_issued(WOLFSSL_X509 *certificate) {
+    return wolfSSL_X509_NAME_cmp(wolfSSL_X509_get_issuer_name(certificate),
+                                 wolfSSL_X509_get_subject_name(certificate)) == 0;
+}
+
 /*
- * Returns 1 to accept, 0 to refuse. What the library refused stays refused. Depth 0 is the server's
- * own certificate; the library asks about it in every full handshake.
+ * MD5 and SHA-1 are broken for signatures (RFC 9155). What a root says about itself is no matter:
+ * it is trusted because it is in our list.
+ */
+static bool signature_is_strong(struct tls *tls, WOLFSSL_X509 *certificate) {
+    switch (wolfSSL_X509_get_signature_type(certificate)) {
+    case CTC_MD5wRSA:
+    case CTC_SHAwRSA:
+    case CTC_SHAwDSA:
+    case CTC_SHAwECDSA:
+        if (is_self_issued(certificate))
+            return true;
+        tls_fail_with(tls, ERROR_TLS_WEAK_KEY, "signed with MD5 or SHA-1");
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* The library's versions differ in whether they tell the self-signed from the unknown issuer. */
+static void note_self_signed(struct tls *tls, const WOLFSSL_X509_STORE_CTX *store) {
+    if (store->error == ASN_NO_SIGNER_E && store->error_depth == 0 && store->current_cert != NULL &&
+        is_self_issued(store->current_cert))
+        tls_fail_with(tls, ERROR_TLS_SELF_SIGNED, NULL);
+}
+
+/*
+ * Returns 1 to accept, 0 to refuse. What the library refused stays refused. It asks about every
+ * certificate of the chain in every full handshake; depth 0 is the server's own.
  */
 int tls_verify_peer(int verified, WOLFSSL_X509_STORE_CTX *store) {
     struct tls *tls = store->userCtx;
-    if (!verified || tls == NULL)
+    if (!verified && tls != NULL)
+        note_self_signed(tls, store);
+    if (!verified || tls == NULL || store->current_cert == NULL ||
+        !signature_is_strong(tls, store->current_cert))
         return 0;
-    if (store->error_depth > 0)
-        return 1;
-    return store->current_cert != NULL && certificate_names_host(tls, store->current_cert);
+    return store->error_depth > 0 || certificate_names_host(tls, store->current_cert);
 }

@@ -46,8 +46,8 @@ async def answer(reader, writer):
             writer.write(response(BODY))
 
 
-def refused(result, words):
-    assert result["error"]["kind"] == "tls", result
+def refused(result, kind, words):
+    assert result["error"]["kind"] == kind, result
     assert re.search(words, result["error"]["detail"]), result
     assert (result["status"], result["title"], result["sha256"], result["bytes"]) == (
         None, None, None, 0)
@@ -67,7 +67,7 @@ async def test_nginx_beside_aiohttp(processes, authority):
                         authority.issue("localhost")).wait_until_ready()
     good, bad = [f"https://{host}:{nginx.tls_port}/page.html" for host in ("localhost", "127.0.0.1")]
     ours = await fetch(processes, authority, *[good] * 20, bad)
-    refused(ours[-1], "another name")
+    refused(ours[-1], "tls_wrong_address", "another address")
     theirs = processes.peer("fetcher.py", "--json", *[good] * 20, bad,
                             environment={"SSL_CERT_FILE": authority.certificate})
     assert await theirs.exit() == 0
@@ -79,27 +79,34 @@ async def test_nginx_beside_aiohttp(processes, authority):
 
 async def test_a_certificate_for_another_name(processes, authority):
     async with tls_server(authority.issue("elsewhere.example"), answer) as port:
-        for result in await fetch(processes, authority, f"https://localhost:{port}/",
-                                  f"https://127.0.0.1:{port}/"):
-            refused(result, "another name")
+        name, address = await fetch(processes, authority, f"https://localhost:{port}/",
+                                    f"https://127.0.0.1:{port}/")
+    refused(name, "tls_wrong_name", "another name: it names elsewhere.example")
+    refused(address, "tls_wrong_address", "another address")
 
 
 async def test_a_self_signed_certificate(processes, authority):
     async with tls_server(authority.self_signed("localhost"), answer) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/")
-    refused(result, "self-signed|trusted authority")
+    refused(result, "tls_self_signed", "self-signed")
 
 
 async def test_an_expired_certificate(processes, authority):
-    async with tls_server(authority.issue("localhost", expired=True), answer) as port:
+    async with tls_server(authority.issue("localhost", days=(-3, -1)), answer) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/")
-    refused(result, "expired")
+    refused(result, "tls_expired", "expired")
+
+
+async def test_a_certificate_of_the_future(processes, authority):
+    async with tls_server(authority.issue("localhost", days=(2, 4)), answer) as port:
+        result, = await fetch(processes, authority, f"https://localhost:{port}/")
+    refused(result, "tls_not_yet_valid", "not valid yet")
 
 
 async def test_an_unknown_authority(processes, authority, stranger):
     async with tls_server(stranger.issue("localhost"), answer) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/")
-        refused(result, "trusted authority")
+        refused(result, "tls_unknown_root", "trusted authority")
         result, = await fetch(processes, stranger, f"https://localhost:{port}/")
         assert result["error"] is None
 
@@ -107,7 +114,7 @@ async def test_an_unknown_authority(processes, authority, stranger):
 async def test_without_a_config_the_system_is_asked(processes, authority):
     async with tls_server(authority.issue("localhost"), answer) as port:
         process = await processes.run("fetch", "--json", f"https://localhost:{port}/")
-    refused(json.loads(process.stdout.text), "trusted authority")
+    refused(json.loads(process.stdout.text), "tls_unknown_root", "trusted authority")
     assert process.code == 1
 
 
@@ -134,8 +141,32 @@ async def test_only_current_versions_are_spoken(processes, authority):
     urls = [(await start_openssl_server(processes, identity, *options))[1] for options in (
         ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), ("-tls1_2",), ("-tls1_3",))]
     old, *current = await fetch(processes, authority, *urls)
-    refused(old, "version|protocol|alert")
+    refused(old, "tls_old_protocol", "no TLS newer than 1.1")
     assert [result["error"] for result in current] == [None, None]
+
+
+WEAK = {
+    "weak key": ({"key_type": ("rsa:1024",)}, "tls_weak_key", "weak key"),
+    "SHA-1": ({"digest": "sha1"}, "tls_weak_key", "SHA-1"),
+    "expired": ({"days": (-3, -1)}, "tls_expired", "expired"),
+    "future": ({"days": (2, 4)}, "tls_not_yet_valid", "not valid yet"),
+    "good RSA": ({"key_type": ("rsa:2048",)}, None, None),
+}
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+async def test_certificates_shown_by_openssl(processes, authority, version):
+    urls = []
+    for options, _, _ in WEAK.values():
+        _, url = await start_openssl_server(processes, authority.issue("localhost", **options),
+                                            version, "-cipher", "ALL:@SECLEVEL=0")
+        urls.append(url)
+    found = await fetch(processes, authority, *urls)
+    for result, (_, kind, words) in zip(found, WEAK.values(), strict=True):
+        if kind is None:
+            assert result["error"] is None
+        else:
+            refused(result, kind, words)
 
 
 async def test_a_server_that_does_not_speak_tls(processes, authority):
@@ -200,7 +231,7 @@ async def test_a_body_until_close_needs_close_notify(processes, authority, say_g
     if say_goodbye:
         assert result["sha256"] == hashlib.sha256(BODY).hexdigest()
     else:
-        assert result["error"]["kind"] == "truncated"
+        assert result["error"]["kind"] == "tls_truncated"
         assert (result["title"], result["sha256"], result["bytes"]) == (None, None, len(BODY))
 
 
@@ -215,7 +246,8 @@ async def test_a_short_body_is_an_error_either_way(processes, authority, say_goo
     with ending_server(authority.issue("localhost"), response(BODY, length=len(BODY) + 1),
                        say_goodbye) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/")
-    assert result["error"]["kind"] == "truncated" and result["sha256"] is None
+    assert result["error"]["kind"] == ("truncated" if say_goodbye else "tls_truncated")
+    assert result["sha256"] is None
 
 
 async def test_openssl_itself(processes, authority):

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import datetime
 import os
 import ssl
 import subprocess
 from dataclasses import dataclass
+
+
+EC_KEY = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
 @dataclass
@@ -39,19 +43,26 @@ class Authority:
         self.count += 1
         return self.paths(f"{self.stem}-{self.count}")
 
-    def issue(self, name, expired=False):
-        """A certificate for a host name or an IPv4 address."""
+    def issue(self, name, days=(-1, 2), key_type=EC_KEY, digest="sha256"):
+        """A certificate for a host name or an IPv4 address, valid between these days from now."""
         certificate, key = self.next_paths()
         request = certificate + ".csr"
         kind = "IP" if name.replace(".", "").isdigit() else "DNS"
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        openssl("req", "-new", "-newkey", *key_type, "-nodes",
                 "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}",
                 "-keyout", key, "-out", request)
         with open(request + ".ext", "w", encoding="ascii") as file:
             file.write(f"subjectAltName={kind}:{name}\nbasicConstraints=CA:FALSE\n")
-        dates = ["-days", "-1"] if expired else ["-days", "2"]
-        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-                "-CAcreateserial", "-extfile", request + ".ext", "-out", certificate, *dates)
+        start, end = ((datetime.datetime.utcnow() + datetime.timedelta(days=day)).strftime(
+            "%Y%m%d%H%M%SZ") for day in days)
+        with open(request + ".conf", "w", encoding="ascii") as file:
+            file.write(f"[ca]\ndefault_ca=c\n[c]\ndatabase={request}.index\npolicy=p\n"
+                       f"new_certs_dir={self.folder}\nrand_serial=yes\n[p]\ncommonName=supplied\n")
+        with open(request + ".index", "w", encoding="ascii"):
+            pass
+        openssl("ca", "-batch", "-notext", "-config", request + ".conf", "-in", request,
+                "-cert", self.certificate, "-keyfile", self.key, "-extfile", request + ".ext",
+                "-out", certificate, "-startdate", start, "-enddate", end, "-md", digest)
         return Identity(certificate, key)
 
     def self_signed(self, name):

@@ -2,7 +2,7 @@
  * Certificates for the tests of this folder, made by the openssl command in a new temporary folder.
  *
  *   root ── intermediate ── good, expired, future, common-name, other-name, address-as-name
- *   rsa-root ── rsa           stranger-root ── stranger           self (signs itself)
+ *   rsa-root ── rsa, weak, sha1      stranger-root ── stranger           self (signs itself)
  *
  * NAME.pem is a chain as a server sends it, NAME.key its key.
  */
@@ -52,7 +52,9 @@ static void write_file(const char *name, const char *text) {
 }
 
 static void make_key(const char *name) {
-    if (strncmp(name, "rsa", 3) == 0)
+    if (strcmp(name, "weak") == 0)
+        run("openssl genrsa -out %s.key 1024", name);
+    else if (strncmp(name, "rsa", 3) == 0)
         run("openssl genrsa -out %s.key 2048", name);
     else
         run("openssl ecparam -name prime256v1 -genkey -noout -out %s.key", name);
@@ -65,6 +67,8 @@ static void make_root(const char *name) {
         name, name, name);
 }
 
+static const char *digest = "sha256";
+
 /* Signs NAME.crt by ISSUER.crt, valid between two dates of the form YYYYMMDDHHMMSSZ. */
 static void sign(const char *name, const char *issuer, const char *common_name,
                  const char *extensions, const char *from, const char *until) {
@@ -74,8 +78,8 @@ static void sign(const char *name, const char *issuer, const char *common_name,
     make_key(name);
     run("openssl req -new -key %s.key -subj /CN=%s -out %s.csr", name, common_name, name);
     run("openssl ca -batch -config ca.conf -notext -in %s.csr -out %s.crt "
-        "-cert %s.pem -keyfile %s.key -extfile %s.ext -startdate %s -enddate %s -md sha256",
-        name, name, issuer, issuer, name, from, until);
+        "-cert %s.pem -keyfile %s.key -extfile %s.ext -startdate %s -enddate %s -md %s",
+        name, name, issuer, issuer, name, from, until, digest);
 }
 
 #define PAST      "20200101000000Z"
@@ -119,6 +123,12 @@ static int make_certificates(void **state) {
               PAST, FUTURE);
     sign("rsa", "rsa-root", "x", names, PAST, FUTURE);
     run("cp rsa.crt rsa.pem");
+    sign("weak", "rsa-root", "x", names, PAST, FUTURE);
+    run("cp weak.crt weak.pem");
+    digest = "sha1";
+    sign("sha1", "rsa-root", "x", names, PAST, FUTURE);
+    run("cp sha1.crt sha1.pem");
+    digest = "sha256";
     sign("stranger", "stranger-root", "x", names, PAST, FUTURE);
     run("cp stranger.crt stranger.pem");
     make_key("self");

@@ -76,6 +76,25 @@ static void client_refused(void **state) {
     assert_null(context);
 }
 
+static enum error client_with(const char *certificate, const char *key) {
+    const struct tls_client_options options = {
+        .authority_file = path_of("authorities.pem"),
+        .certificate_file = path_of(certificate),
+        .key_file = path_of(key),
+    };
+    return tls_context_new_client(&options, &context, &detail);
+}
+
+static void client_certificate_ok_and_refused(void **state) {
+    (void)state;
+    assert_int_equal(client_with("good.pem", "good.key"), ERROR_NONE);
+    tls_context_free(context);
+    assert_refused(client_with("missing.pem", "good.key"), ERROR_NOT_FOUND, "/missing.pem: ");
+    assert_refused(client_with("good.pem", "missing.key"), ERROR_NOT_FOUND, "/missing.key: ");
+    assert_refused(client_with("good.key", "good.key"), ERROR_CONFIG_INVALID, "not a PEM cert");
+    assert_refused(client_with("good.pem", "expired.key"), ERROR_CONFIG_INVALID, "not the key");
+}
+
 static void server_ok(void **state) {
     (void)state;
     assert_int_equal(server("good.pem", "good.key"), ERROR_NONE);
@@ -186,6 +205,7 @@ int main(void) {
         cmocka_unit_test(client_of_the_system_ok),
         cmocka_unit_test(client_skips_unusable_certificates),
         cmocka_unit_test(client_refused),
+        cmocka_unit_test(client_certificate_ok_and_refused),
         cmocka_unit_test(server_ok),
         cmocka_unit_test(server_refused),
         cmocka_unit_test(version_told),
