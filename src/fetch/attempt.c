@@ -210,12 +210,12 @@ static void body_drained(struct body *body) {
 static void take_digest(struct fetch *fetch, struct body *body) {
     struct fetch_result *result = &fetch->result;
     struct bytes title = title_scanner_text(&body->title);
-    if (body->has_title && body->title.result == TITLE_FOUND) {
+    if (body->has_title && body->title.result == TITLE_FOUND)
         result->title = memory_copy_text((const char *)title.data, title.size);
-        if (result->title == NULL) {
-            fetch_set_error(fetch, ERROR_NO_MEMORY, "%s", error_text(ERROR_NO_MEMORY));
-            return;
-        }
+    /* a title that memory was lacking for is not the same as none */
+    if (body->has_title && body->title.result != TITLE_NONE && result->title == NULL) {
+        fetch_set_error(fetch, ERROR_NO_MEMORY, "%s", error_text(ERROR_NO_MEMORY));
+        return;
     }
     memcpy(result->digest, body->digest, sizeof result->digest);
     result->has_digest = true;

@@ -72,9 +72,6 @@ struct fetch {
 
 /* ---- fetch.c -------------------------------------------------------------------------------- */
 
-/* Cancels it if it has not begun. */
-void fetch_cancel_unbegun(struct fetch *fetch);
-
 /* It has a slot. */
 void fetch_begin(struct fetch *fetch);
 
