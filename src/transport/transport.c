@@ -199,7 +199,10 @@ enum error transport_init_secure(struct transport *transport, struct loop *loop,
     transport->events = events;
     transport->secure = secure;
     stream_init(&transport->stream, loop, descriptor, &secure_events);
-    tls_handshake(tls); /* a failure here is found again, and reported, when something arrives */
+    if (tls_handshake(tls) == TLS_ERROR) { /* the peer may wait for our first word for ever */
+        secure->write_error = tls_error(tls);
+        loop_post(loop, &secure->write_failed);
+    }
     flush(transport);
     stream_start_receive(&transport->stream);
     return ERROR_NONE;
