@@ -9,6 +9,8 @@ add_compile_options(
     -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
     -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wwrite-strings
     -fno-strict-aliasing -fno-common -fvisibility=hidden)
+# clang has it for `{0}` too when a name stands for the 0
+add_compile_options($<$<C_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
 add_compile_definitions(_GNU_SOURCE RINGCAST_VERSION="${PROJECT_VERSION}")
 if(RINGCAST_TINY_BOUNDS)
     add_compile_definitions(RINGCAST_TINY_BOUNDS)

@@ -1,0 +1,224 @@
+#include "peer.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "torture.h"
+
+struct peer peers[PEERS_MAX];
+
+static struct {
+    int socket;
+    const char *answer;
+    size_t size;
+    bool closes;
+} origin = {.socket = -1};
+
+static size_t peer_count;
+
+static struct peer *peer_new(int socket) {
+    TORTURE_CHECK(peer_count < PEERS_MAX && socket >= 0);
+    struct peer *peer = &peers[peer_count++];
+    memset(peer, 0, offsetof(struct peer, say));
+    peer->socket = socket;
+    return peer;
+}
+
+static struct sockaddr_in loopback(uint16_t port) {
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+struct peer *peer_connect(uint16_t port, bool small) {
+    struct sockaddr_in address = loopback(port);
+    struct peer *peer = peer_new(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int size = 4096;
+    if (small)
+        setsockopt(peer->socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    if (connect(peer->socket, (struct sockaddr *)&address, sizeof address) != 0)
+        TORTURE_CHECK(errno == EINPROGRESS);
+    return peer;
+}
+
+uint16_t peers_listen(const char *answer, size_t size, bool closes) {
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof address;
+    origin.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    origin.answer = answer;
+    origin.size = size;
+    origin.closes = closes;
+    TORTURE_CHECK(bind(origin.socket, (struct sockaddr *)&address, length) == 0);
+    TORTURE_CHECK(listen(origin.socket, PEERS_MAX) == 0);
+    TORTURE_CHECK(getsockname(origin.socket, (struct sockaddr *)&address, &length) == 0);
+    return ntohs(address.sin_port);
+}
+
+/* ---- saying --------------------------------------------------------------------------------- */
+
+void peer_say(struct peer *peer, const void *data, size_t size) {
+    TORTURE_CHECK(size <= PEER_SAYS_MAX - peer->say_size);
+    memcpy(peer->say + peer->say_size, data, size);
+    peer->say_size += size;
+}
+
+void peer_say_text(struct peer *peer, const char *text) {
+    peer_say(peer, text, strlen(text));
+}
+
+void peer_say_frame(struct peer *peer, unsigned first, const char *payload) {
+    static const uint8_t mask[4] = {0x10, 0x20, 0x30, 0x40};
+    size_t size = strlen(payload);
+    TORTURE_CHECK(size < 126);
+    const uint8_t head[] = {(uint8_t)first, (uint8_t)(0x80 | size)};
+    peer_say(peer, head, sizeof head);
+    peer_say(peer, mask, sizeof mask);
+    for (size_t i = 0; i < size; i++) {
+        uint8_t byte = (uint8_t)payload[i] ^ mask[i % 4];
+        peer_say(peer, &byte, 1);
+    }
+}
+
+/* ---- hearing -------------------------------------------------------------------------------- */
+
+bool peer_has_heard(const struct peer *peer, const char *text) {
+    return memmem(peer->heard, peer->heard_size, text, strlen(text)) != NULL;
+}
+
+bool peer_has_frame(const struct peer *peer, const char *text) {
+    char frame[128];
+    snprintf(frame, sizeof frame, "\x81%c%s", (int)strlen(text), text);
+    return memmem(peer->heard, peer->heard_size, frame, strlen(text) + 2) != NULL;
+}
+
+/* The size of the frame at `at` with its head, if all of it is there; else 0. */
+static size_t whole_frame(const struct peer *peer, size_t at, size_t *head) {
+    size_t left = peer->heard_size - at;
+    const uint8_t *data = peer->heard + at;
+    *head = 2;
+    if (left < 2)
+        return 0;
+    size_t size = data[1];
+    if (size == 126) {
+        *head = 4;
+        if (left < 4)
+            return 0;
+        size = (size_t)data[2] << 8 | data[3];
+    }
+    TORTURE_CHECK(size < 65536); /* no larger ones are sent to peers */
+    return left < *head + size ? 0 : *head + size;
+}
+
+/* Counts texts and answers a close, once the handshake is through. */
+static void look_at_frames(struct peer *peer) {
+    size_t head, size;
+    if (peer->frames_at == 0) {
+        const uint8_t *end = memmem(peer->heard, peer->heard_size, "\r\n\r\n", 4);
+        if (end == NULL || !peer_has_heard(peer, " 101 "))
+            return;
+        peer->frames_at = (size_t)(end - peer->heard) + 4;
+    }
+    while ((size = whole_frame(peer, peer->frames_at, &head)) > 0) {
+        const uint8_t *frame = peer->heard + peer->frames_at;
+        peer->texts += frame[0] == 0x81;
+        if (frame[0] == 0x88 && size >= head + 2) {
+            peer->close_code = (unsigned)(frame[head] << 8 | frame[head + 1]);
+            peer_say_frame(peer, 0x88, "");
+        }
+        peer->frames_at += size;
+    }
+}
+
+/* An origin answers each request that it has heard. */
+static void look_at_requests(struct peer *peer) {
+    const uint8_t *end;
+    while ((end = memmem(peer->heard + peer->requests_at, peer->heard_size - peer->requests_at,
+                         "\r\n\r\n", 4)) != NULL) {
+        peer->requests_at = (size_t)(end - peer->heard) + 4;
+        peer_say(peer, peer->answer, peer->answer_size);
+    }
+}
+
+static bool hear(struct peer *peer) {
+    ssize_t size = 1;
+    bool heard = false;
+    while (!peer->deaf && !peer->ended) {
+        size_t room = PEER_HEARS_MAX - peer->heard_size;
+        TORTURE_CHECK(room > 0);
+        size = recv(peer->socket, peer->heard + peer->heard_size, room, 0);
+        if (size < 0 && (errno == EAGAIN || errno == ENOTCONN))
+            break;
+        peer->ended = size <= 0;
+        if (size == 0)
+            shutdown(peer->socket, SHUT_WR);
+        peer->heard_size += size > 0 ? (size_t)size : 0;
+        heard = true;
+    }
+    if (heard && peer->is_origin)
+        look_at_requests(peer);
+    else if (heard)
+        look_at_frames(peer);
+    return heard;
+}
+
+static bool speak(struct peer *peer) {
+    bool spoke = false;
+    while (peer->said < peer->say_size && !peer->ended) {
+        ssize_t size =
+            send(peer->socket, peer->say + peer->said, peer->say_size - peer->said, MSG_NOSIGNAL);
+        if (size < 0 && (errno == EAGAIN || errno == ENOTCONN))
+            return spoke;
+        spoke = true;
+        if (size < 0) {
+            peer->ended = true;
+            return true;
+        }
+        peer->said += (size_t)size;
+    }
+    if (peer->closes && peer->say_size > 0 && peer->said == peer->say_size) {
+        shutdown(peer->socket, SHUT_WR);
+        peer->closes = false;
+        spoke = true;
+    }
+    return spoke;
+}
+
+static bool take_connections(void) {
+    bool took = false;
+    int socket;
+    while (origin.socket >= 0 &&
+           (socket = accept4(origin.socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        struct peer *peer = peer_new(socket);
+        peer->is_origin = true;
+        peer->answer = origin.answer;
+        peer->answer_size = origin.size;
+        peer->closes = origin.closes;
+        took = true;
+    }
+    return took;
+}
+
+bool peers_turn(void) {
+    bool happened = take_connections();
+    for (size_t i = 0; i < peer_count; i++) {
+        happened |= speak(&peers[i]);
+        happened |= hear(&peers[i]);
+    }
+    return happened;
+}
+
+void peers_end(void) {
+    const struct linger now = {.l_onoff = 1};
+    for (size_t i = 0; i < peer_count; i++) {
+        setsockopt(peers[i].socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(peers[i].socket);
+        peers[i].socket = -1;
+    }
+    if (origin.socket >= 0)
+        close(origin.socket);
+    origin.socket = -1;
+    peer_count = 0;
+}

@@ -1,0 +1,21 @@
+/* An origin under TLS, on the scenario's loop: the server's side of our own TLS, tortured too. */
+#ifndef RINGCAST_TESTS_TORTURE_TLS_PEER_H
+#define RINGCAST_TESTS_TORTURE_TLS_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Makes certificates, once; the path of the authority to trust. */
+const char *tls_peers_authority(void);
+
+/* Listens on a port of its choice; answers each connection's first bytes, and ends it. */
+uint16_t tls_peers_listen(const char *answer, size_t size);
+
+/* Takes new connections: part of each turn. True if there was one. */
+bool tls_peers_turn(void);
+
+/* Waits for all of them to end. */
+void tls_peers_end(void);
+
+#endif
