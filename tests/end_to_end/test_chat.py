@@ -170,15 +170,17 @@ async def test_publishing_without_the_right_is_refused(processes):
         assert client.close_code == 1000
 
 
-async def test_an_offered_compression_is_declined(processes):
-    service = start_service(processes)
+@pytest.mark.parametrize("compression", [True, False])
+async def test_an_offered_compression_is_taken_where_it_is_allowed(processes, compression):
+    service = start_service(processes, {"hub": {"compression": compression}})
     async with await Connection.open(service.hub) as connection:
         connection.send(handshake(
             Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits, x-other; a=1",
             Sec_WebSocket_Protocol="chat, superchat"))
         response = await connection.response()
         assert response.status == 101
-        assert "sec-websocket-extensions" not in response.fields
+        taken = response.fields.get("sec-websocket-extensions", "")
+        assert taken.startswith("permessage-deflate") == compression and "x-other" not in taken
         assert "sec-websocket-protocol" not in response.fields
         connection.send(close_frame(1000))
         assert (await connection.frame()).code == 1000
