@@ -41,3 +41,5 @@ foreach(source ${end_to_end_tests})
     set_tests_properties(${test} PROPERTIES
         ENVIRONMENT RINGCAST=$<TARGET_FILE:ringcast> TIMEOUT 300 LABELS end_to_end)
 endforeach()
+
+include(${CMAKE_SOURCE_DIR}/cmake/simulation.cmake)

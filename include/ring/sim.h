@@ -117,7 +117,10 @@ void sim_choose_from(struct sim *sim, const uint8_t *data, size_t size);
  */
 void sim_draw_faults(struct sim *sim, uint64_t without);
 
-/* No faults from here on; what they have delayed comes soon. */
+/* Faults wait, while a machine is set up. */
+void sim_pause_faults(struct sim *sim, bool paused);
+
+/* No faults from here on; operations that they have delayed are done now. */
 void sim_stop_faults(struct sim *sim);
 
 /* One kind by hand: its chance in millionths. */
@@ -177,6 +180,9 @@ void sim_note(struct sim *sim, const char *what, uint64_t a, uint64_t b);
 
 /* Opens a ring. `options` may be NULL: small ones, or smaller if the faults say so. */
 struct ring *sim_open_ring(struct sim *sim, const struct ring_options *options);
+
+/* Has the ring anything to submit or to hand out? */
+bool sim_has_work(const struct ring *ring);
 
 /* Descriptors that are open now. */
 size_t sim_open_descriptors(const struct sim *sim);

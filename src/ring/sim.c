@@ -140,16 +140,21 @@ void sim_set_fault(struct sim *sim, enum sim_fault fault, unsigned per_million) 
     sim->chances[fault] = per_million;
 }
 
+void sim_pause_faults(struct sim *sim, bool paused) {
+    sim->paused = paused;
+}
+
 void sim_stop_faults(struct sim *sim) {
     sim_note(sim, "calm", 0, 0);
     sim->calm = true;
     sim->descriptors_out_until = 0;
     for (struct sim_actor *actor = sim->actors; actor != NULL; actor = actor->next)
         actor->starved_until = 0;
+    sim_hasten_entries(sim);
 }
 
 bool sim_strikes(struct sim *sim, enum sim_fault fault) {
-    if (sim->calm || sim->chances[fault] == 0)
+    if (sim->calm || sim->paused || sim->chances[fault] == 0)
         return false;
     if (sim_draw_below(sim, STREAM_FAULTS + fault, 1000000) >= sim->chances[fault])
         return false;
@@ -192,7 +197,6 @@ static void add_event(struct sim *sim, struct sim_event event) {
         sim->event_capacity = sim->event_capacity == 0 ? 64 : 2 * sim->event_capacity;
         sim->events = sim_resize(sim->events, sim->event_capacity * sizeof event);
     }
-    event.serial = sim->next_serial++;
     size_t at = sim->event_count++;
     while (at > 0 && is_before(&event, &sim->events[(at - 1) / 2])) {
         sim->events[at] = sim->events[(at - 1) / 2];
@@ -220,12 +224,25 @@ static struct sim_event take_event(struct sim *sim) {
 void sim_at(struct sim *sim, uint64_t time,
             void (*run)(struct sim *sim, void *subject, uint64_t detail), void *subject,
             uint64_t detail) {
-    add_event(sim, (struct sim_event){time, 0, run, subject, detail, false});
+    add_event(sim, (struct sim_event){time, sim->next_serial++, run, subject, detail, false});
 }
 
 void sim_at_owned(struct sim *sim, uint64_t time,
                   void (*run)(struct sim *sim, void *subject, uint64_t detail), void *subject) {
-    add_event(sim, (struct sim_event){time, 0, run, subject, 0, true});
+    add_event(sim, (struct sim_event){time, sim->next_serial++, run, subject, 0, true});
+}
+
+void sim_hasten(struct sim *sim, void (*run)(struct sim *sim, void *subject, uint64_t detail)) {
+    size_t count = sim->event_count;
+    struct sim_event *events = sim->events;
+    sim->events = NULL;
+    sim->event_count = sim->event_capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].run == run && events[i].time > sim->now)
+            events[i].time = sim->now;
+        add_event(sim, events[i]);
+    }
+    free(events);
 }
 
 struct closure {
@@ -276,7 +293,7 @@ void sim_remove_actor(struct sim *sim, struct sim_actor *actor) {
 
 /* When it should run next: now or earlier, or later. */
 static uint64_t time_of(const struct sim *sim, struct sim_actor *actor) {
-    bool ready = actor->ring != NULL && sim_ring_is_ready(actor->ring);
+    bool ready = actor->ring != NULL && sim_has_work(actor->ring);
     uint64_t time = ready ? sim->now : actor->deadline(actor);
     return time < actor->starved_until ? actor->starved_until : time;
 }

@@ -53,6 +53,7 @@ struct sim {
     /* faults */
     unsigned chances[SIM_FAULT_COUNT]; /* in millionths */
     uint64_t struck[SIM_FAULT_COUNT];
+    bool paused;
     bool calm;                      /* sim_stop_faults() was called */
     uint64_t descriptors_out_until; /* a burst of EMFILE or ENFILE */
     int descriptors_out_number;
@@ -91,6 +92,9 @@ uint64_t sim_amount(struct sim *sim, enum sim_fault fault, uint64_t most);
 void sim_at(struct sim *sim, uint64_t time,
             void (*run)(struct sim *sim, void *subject, uint64_t detail), void *subject,
             uint64_t detail);
+
+/* Lets the events of this kind happen now. */
+void sim_hasten(struct sim *sim, void (*run)(struct sim *sim, void *subject, uint64_t detail));
 
 /* The same with a subject from sim_allocate(), which is freed behind the event. */
 void sim_at_owned(struct sim *sim, uint64_t time,
@@ -209,7 +213,7 @@ void ring_entries_wake(struct sim_socket *socket);
 
 void sim_free_entries(struct sim *sim);
 
-/* Has the ring anything to do for its loop? */
-bool sim_ring_is_ready(const struct ring *ring);
+/* Lets delayed operations be done now. */
+void sim_hasten_entries(struct sim *sim);
 
 #endif

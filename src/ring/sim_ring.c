@@ -210,6 +210,10 @@ static uint64_t disorder(struct sim *sim) {
     return delay;
 }
 
+void sim_hasten_entries(struct sim *sim) {
+    sim_hasten(sim, attempt_event);
+}
+
 void ring_entries_wake(struct sim_socket *socket) {
     list_for_each_safe (node, &socket->waiting) {
         struct sim_entry *entry = container_of(node, struct sim_entry, waiting);
@@ -530,7 +534,7 @@ static void sim_turn(struct ring *whose, uint64_t deadline, ring_dispatch *dispa
     multishot_arm_waiting(&ring->multishot, whose, dispatch, context);
 }
 
-bool sim_ring_is_ready(const struct ring *whose) {
+bool sim_has_work(const struct ring *whose) {
     const struct sim_ring *ring = ring_of(whose);
     return ring->woken || ring->prepared_count > 0 || ring->result_count > 0;
 }

@@ -1,0 +1,370 @@
+/* How each kind of client behaves. */
+#include "client.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "world.h"
+#include "ws/frame.h"
+
+static const char *const targets[] = {
+    [CHANNEL_CHAT] = "/",
+    [CHANNEL_NEWS] = "/channels/news",
+    [CHANNEL_RESULTS] = "/channels/results",
+};
+
+static struct client *client_of(struct link *link) {
+    return (struct client *)link;
+}
+
+bool client_is_open(const struct client *client) {
+    return link_is_open(&client->link) && client->upgraded && !client->heard_close;
+}
+
+bool client_is_honest(const struct client *client) {
+    return client->kind == CLIENT_HONEST || client->kind == CLIENT_EAGER ||
+           client->kind == CLIENT_FRAGMENTS || client->kind == CLIENT_SLOW_WRITER;
+}
+
+/* ---- plain requests ------------------------------------------------------------------------- */
+
+static const char *const monitor_targets[] = {"/healthz", "/readyz", "/nothing"};
+
+static void ask(struct client *client, unsigned number) {
+    char request[200];
+    const char *target = client->kind == CLIENT_MONITOR ? monitor_targets[number % 3]
+                         : number % 2 == 0              ? "/"
+                                                        : "/nothing";
+    int size =
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
+    link_write(&client->link, request, (size_t)size);
+}
+
+/* Answers come in the order of the requests. */
+void client_take_answer(struct client *client, int status) {
+    struct world *world = client->world;
+    unsigned number = client->answers++;
+    bool good = client->kind == CLIENT_BROWSER
+                    ? status == (number % 2 == 0 ? 200 : 404) || status == 503
+                    : status == (number % 3 == 2 ? 404 : 200) || status == 503;
+    if (!good)
+        world_fail(world, "client %u got the answer %d to its request %u", client->number, status,
+                   number);
+    if (client->kind == CLIENT_MONITOR && number % 3 == 0 && status == 200)
+        world_saw(world, SOMETIMES_HEALTHY);
+    if (client->kind == CLIENT_MONITOR && client->calm && number % 3 == 0 && status != 200 &&
+        !world->asked_to_stop)
+        world_fail(world, "the service is not healthy in peace");
+}
+
+/* ---- WebSocket ------------------------------------------------------------------------------ */
+
+static void shake_hands(struct client *client) {
+    char request[300];
+    int size = snprintf(request, sizeof request,
+                        "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                        targets[client->channel]);
+    link_write(&client->link, request, (size_t)size);
+}
+
+/* In pieces, with a ping between them. */
+static void send_fragments(struct client *client, unsigned opcode, struct bytes payload) {
+    size_t sent = 0;
+    do {
+        size_t piece = 1 + sim_below(client->link.sim, payload.size);
+        if (piece > payload.size - sent)
+            piece = payload.size - sent;
+        bool last = sent + piece == payload.size;
+        client_send_frame(client, (last ? 0x80U : 0U) | (sent == 0 ? opcode : 0U),
+                          bytes_make(payload.data + sent, piece));
+        sent += piece;
+        if (!last && sim_below(client->link.sim, 3) == 0)
+            client_send_frame(client, 0x80 | FRAME_PING, bytes_of("in between"));
+    } while (sent < payload.size);
+}
+
+static void publish_one(struct client *client) {
+    struct buffer payload = {0};
+    bool binary;
+    client_message(client->world, client->number, client->published, &payload, &binary);
+    client->published++;
+    unsigned opcode = binary ? FRAME_BINARY : FRAME_TEXT;
+    if (client->kind == CLIENT_FRAGMENTS)
+        send_fragments(client, opcode, buffer_bytes(&payload));
+    else
+        client_send_frame(client, 0x80 | opcode, buffer_bytes(&payload));
+    buffer_fini(&payload);
+}
+
+static void break_a_rule(struct client *client) {
+    static const uint8_t too_big[] = {0x81, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 1, 2, 3, 4};
+    static const uint8_t unmasked[] = {0x81, 0x02, 'h', 'i'};
+    switch (client->channel == CHANNEL_RESULTS ? 7 : sim_below(client->link.sim, 7)) {
+    case 0:
+        client->expected_code = 1002;
+        link_write(&client->link, unmasked, sizeof unmasked);
+        break;
+    case 1:
+        client->expected_code = 1002;
+        client_send_frame(client, 0x83, bytes_of("reserved opcode"));
+        break;
+    case 2:
+        client->expected_code = 1007;
+        client_send_frame(client, 0x81, bytes_of("not UTF-8: \xc3("));
+        break;
+    case 3:
+        client->expected_code = 1009;
+        link_write(&client->link, too_big, sizeof too_big);
+        break;
+    case 4:
+        client->expected_code = 1002;
+        client_send_frame(client, FRAME_PING, bytes_of("a ping in pieces"));
+        break;
+    case 5:
+        client->expected_code = 1002;
+        client_send_frame(client, 0x80, bytes_of("continues nothing"));
+        break;
+    case 6:
+        client->expected_code = 1002;
+        client_send_frame(client, 0xc1, bytes_of("a reserved bit"));
+        break;
+    default:
+        client->expected_code = 1008;
+        client_send_frame(client, 0x81, bytes_of("not allowed here"));
+        break;
+    }
+}
+
+static void say_close(struct client *client) {
+    static const uint8_t code[] = {1000 >> 8, 1000 & 0xff};
+    client->said_close = true;
+    client_send_frame(client, 0x80 | FRAME_CLOSE, bytes_make(code, sizeof code));
+    if (sim_below(client->link.sim, 2) == 0)
+        client_send_frame(client, 0x81, bytes_of("one more thing"));
+}
+
+static void flood(struct client *client) {
+    static const char payload[100] = "ping";
+    for (int i = 0; i < 100; i++)
+        client_send_frame(client, 0x80 | FRAME_PING, bytes_make(payload, sizeof payload));
+}
+
+static void talk_garbage(struct client *client) {
+    uint8_t garbage[600];
+    size_t size = 1 + sim_below(client->link.sim, sizeof garbage);
+    for (size_t i = 0; i < size; i++)
+        garbage[i] = (uint8_t)sim_below(client->link.sim, 256);
+    link_write(&client->link, garbage, size);
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static void act(void *context);
+
+static void act_later(struct client *client) {
+    client->publishes_now = true;
+    sim_after(client->link.sim, sim_below(client->link.sim, SECOND), act, client);
+}
+
+/* What it does next, once it is in the channel: its messages, then what its kind ends with. */
+static void act(void *context) {
+    struct client *client = context;
+    client->publishes_now = false;
+    if (!client_is_open(client) || client->said_close)
+        return;
+    if (client->published < client->to_publish) {
+        publish_one(client);
+        act_later(client);
+        return;
+    }
+    switch (client->kind) {
+    case CLIENT_RULE_BREAKER:
+        break_a_rule(client);
+        break;
+    case CLIENT_CLOSING:
+        say_close(client);
+        break;
+    case CLIENT_PING_FLOOD:
+        flood(client);
+        break;
+    case CLIENT_GARBAGE:
+        talk_garbage(client);
+        break;
+    default:
+        break;
+    }
+}
+
+void client_publish(struct client *client, unsigned count) {
+    client->to_publish = client->published + count;
+    if (!client->publishes_now)
+        act_later(client);
+}
+
+static void received(struct link *link) {
+    struct client *client = client_of(link);
+    bool before = client->upgraded;
+    client_take(client);
+    if (client->upgraded && !before && !client->calm)
+        act_later(client);
+}
+
+static void over(struct link *link) {
+    struct client *client = client_of(link);
+    client->failed = !client->heard_close;
+    link_close(link);
+}
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+static void set_pace(struct client *client) {
+    struct sim *sim = client->link.sim;
+    struct link *link = &client->link;
+    switch (client->kind) {
+    case CLIENT_SLOW_READER:
+        link->read_piece = 1 + sim_below(sim, 300);
+        link->read_delay = 1 + sim_below(sim, 500 * MILLISECOND);
+        sim_peer_set_window(link->socket, 200 + sim_below(sim, 2000));
+        break;
+    case CLIENT_DEAF:
+        link->deaf = true;
+        sim_peer_set_window(link->socket, 200 + sim_below(sim, 2000));
+        break;
+    case CLIENT_SLOW_WRITER:
+        link->write_piece = 1 + sim_below(sim, 5);
+        link->write_delay = 1 + sim_below(sim, 20 * MILLISECOND);
+        break;
+    case CLIENT_PING_FLOOD:
+        link->deaf = sim_below(sim, 2) == 0;
+        sim_peer_set_window(link->socket, 500);
+        break;
+    case CLIENT_CUT:
+        link->cut_at = sim_below(sim, 700);
+        link->cut = (enum link_cut)sim_below(sim, CUT_KINDS);
+        break;
+    default:
+        break;
+    }
+}
+
+static void begin(struct client *client) {
+    switch (client->kind) {
+    case CLIENT_IDLE:
+        break;
+    case CLIENT_GARBAGE:
+        if (sim_below(client->link.sim, 2) == 0)
+            talk_garbage(client);
+        else
+            shake_hands(client);
+        break;
+    case CLIENT_BROWSER:
+    case CLIENT_MONITOR:
+        for (unsigned i = 0; i < client->to_publish; i++)
+            ask(client, i);
+        break;
+    case CLIENT_EAGER:
+        shake_hands(client);
+        for (unsigned i = 0; i < 3; i++)
+            publish_one(client);
+        break;
+    default:
+        shake_hands(client);
+        break;
+    }
+    /* these cannot see the answer, and go on without it */
+    if (client->link.deaf) {
+        client->upgraded = true;
+        act_later(client);
+    }
+}
+
+void client_start(struct client *client, struct world *world, enum client_kind kind,
+                  unsigned number, unsigned channel) {
+    uint16_t port = kind == CLIENT_MONITOR ? 9465 : 8765;
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(0xcb007101 + number)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    client->world = world;
+    client->kind = kind;
+    client->number = number;
+    client->channel = channel;
+    client->calm = world->calm;
+    client->to_publish = channel == CHANNEL_RESULTS ? 0 : (unsigned)sim_below(world->sim, 12);
+    if (kind == CLIENT_MONITOR || kind == CLIENT_BROWSER)
+        client->to_publish = 3;
+    else if (client->calm)
+        client->to_publish = 0;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        client->last_of[i] = -1;
+    link_init(&client->link, world->sim, received, over);
+    link_connect(&client->link, (struct sockaddr *)&from, (struct sockaddr *)&to);
+    set_pace(client);
+    begin(client);
+}
+
+void client_fini(struct client *client) {
+    link_close(&client->link);
+    link_fini(&client->link);
+}
+
+/* ---- together ------------------------------------------------------------------------------- */
+
+/* Where in its list a client has each message; -1: nowhere. */
+struct places {
+    int of[CLIENTS_MAX][MESSAGES_MAX];
+};
+
+static void find_places(const struct client *client, struct places *places) {
+    memset(places, -1, sizeof *places);
+    for (size_t i = 0; i < client->seen_count; i++)
+        places->of[client->seen[i].publisher][client->seen[i].number] = (int)i;
+}
+
+/* How many messages between those that both have, `one` has and `other` misses. */
+static size_t count_gap(struct world *world, const struct client *one, const struct client *other) {
+    struct places at_one, at_other;
+    size_t gap = 0;
+    int before = -1;
+    find_places(one, &at_one);
+    find_places(other, &at_other);
+    for (size_t i = 0; i < other->seen_count; i++) {
+        int place = at_one.of[other->seen[i].publisher][other->seen[i].number];
+        if (place < 0)
+            continue;
+        if (place < before)
+            world_fail(world, "clients %u and %u have messages in different orders", one->number,
+                       other->number);
+        for (int j = before + 1; before >= 0 && j < place; j++)
+            gap += one->seen[j].publisher != other->number &&
+                   at_other.of[one->seen[j].publisher][one->seen[j].number] < 0;
+        before = place;
+    }
+    return gap;
+}
+
+void clients_check(struct world *world) {
+    uint64_t skipped = 0, gaps = 0;
+    for (unsigned i = 0; i < world->worker_count; i++)
+        skipped += counter_read(&hub_statistics(world->service.hub, i)->skipped);
+    for (size_t i = 0; i < world->client_count; i++) {
+        size_t most = 0;
+        for (size_t j = 0; j < world->client_count; j++) {
+            const struct client *one = &world->clients[j], *other = &world->clients[i];
+            size_t gap =
+                i == j || one->channel != other->channel ? 0 : count_gap(world, one, other);
+            most = gap > most ? gap : most;
+        }
+        gaps += most;
+    }
+    if (gaps > skipped)
+        world_fail(world, "%llu messages are missing, %llu were counted as skipped",
+                   (unsigned long long)gaps, (unsigned long long)skipped);
+    if (skipped > 0)
+        world_saw(world, SOMETIMES_SKIPPED);
+    if (gaps > 0)
+        world_saw(world, SOMETIMES_GAP);
+}

@@ -1,0 +1,96 @@
+/*
+ * Clients of the hub and of the admin listener, as models: each knows what it has sent, checks what
+ * it gets against what the others have sent, and behaves as its kind does.
+ */
+#ifndef RINGCAST_TEST_SIM_CLIENT_H
+#define RINGCAST_TEST_SIM_CLIENT_H
+
+#include "link.h"
+
+struct world;
+
+#define CLIENT_TABLE(ROW)                                     \
+    ROW(HONEST)                                               \
+    ROW(SLOW_READER)                                          \
+    ROW(DEAF) /* never reads */                               \
+    ROW(SLOW_WRITER)                                          \
+    ROW(GARBAGE)                                              \
+    ROW(CUT)   /* ends at a random byte, in some way */       \
+    ROW(EAGER) /* frames right behind the handshake */        \
+    ROW(PING_FLOOD)                                           \
+    ROW(FRAGMENTS)                                            \
+    ROW(RULE_BREAKER)                                         \
+    ROW(MUTE)    /* answers no ping */                        \
+    ROW(IDLE)    /* connects and says nothing */              \
+    ROW(CLOSING) /* closes in order, and may go on talking */ \
+    ROW(BROWSER) /* plain HTTP, pipelined */                  \
+    ROW(MONITOR) /* the admin listener */
+
+enum client_kind {
+#define CLIENT_ENUM_ROW(name) CLIENT_##name,
+    CLIENT_TABLE(CLIENT_ENUM_ROW)
+#undef CLIENT_ENUM_ROW
+        CLIENT_KINDS
+};
+
+enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16, SEEN_MAX = CLIENTS_MAX * MESSAGES_MAX };
+
+/* A message, by its publisher and number. */
+struct seen {
+    uint16_t publisher;
+    uint16_t number;
+};
+
+struct client {
+    struct link link; /* the first field */
+    struct world *world;
+    enum client_kind kind;
+    unsigned number;
+    unsigned channel;
+    bool calm; /* came when faults were off */
+    bool upgraded, refused;
+    bool witness; /* was in its channel when others published in peace */
+    bool heard_close, said_close;
+    bool failed; /* the connection broke, whoever did it */
+    uint16_t close_code;
+    uint16_t expected_code; /* of a rule breaker; 0: any */
+    unsigned published, to_publish;
+    bool publishes_now;
+    unsigned answers; /* to plain requests */
+    struct seen seen[SEEN_MAX];
+    size_t seen_count;
+    int last_of[CLIENTS_MAX]; /* the last number seen of each publisher */
+};
+
+void client_start(struct client *client, struct world *world, enum client_kind kind,
+                  unsigned number, unsigned channel);
+
+/* Publishes its next messages from now on (an honest client of the calm phase). */
+void client_publish(struct client *client, unsigned count);
+
+bool client_is_open(const struct client *client);
+
+void client_fini(struct client *client);
+
+/* Is it one whose connection should live as long as the network lets it? */
+bool client_is_honest(const struct client *client);
+
+/* What the clients have seen together: one order for all, and no gap that was not counted. */
+void clients_check(struct world *world);
+
+/* The status of the answer to its next request. */
+void client_take_answer(struct client *client, int status);
+
+/* ---- client_frames.c: the bytes ------------------------------------------------------------- */
+
+/* The payload of a publisher's message, the same whenever it is asked for. */
+void client_message(const struct world *world, unsigned publisher, unsigned number,
+                    struct buffer *payload, bool *binary);
+
+/* Sends a masked frame. */
+void client_send_frame(struct client *client, unsigned first_byte, struct bytes payload);
+
+/* Takes what has come: heads of responses, then frames. */
+void client_take(struct client *client);
+
+#endif

@@ -1,0 +1,102 @@
+/* The name server, as a model: what it answers stands in the name. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "world.h"
+
+enum { HEADER = 12, TYPE_A = 1, TYPE_AAAA = 28, RCODE_FAILED = 2, RCODE_NO_NAME = 3 };
+
+static const char *const names[] = {
+#define HOST_NAME_ROW(name, can) #name,
+    HOST_TABLE(HOST_NAME_ROW)
+#undef HOST_NAME_ROW
+};
+
+static const struct sockaddr_in server_address = {
+    .sin_family = AF_INET, .sin_port = 0x3500, .sin_addr.s_addr = 0x350200c0};
+
+static bool host_of(const uint8_t *question, size_t size, enum host_kind *host) {
+    for (unsigned i = 0; i < HOST_KINDS; i++) {
+        size_t length = strlen(names[i]);
+        if (size > length && question[0] == length &&
+            strncasecmp((const char *)question + 1, names[i], length) == 0) {
+            *host = (enum host_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The end of the question: its name, type and class; 0 if it is not whole. */
+static size_t question_end(const uint8_t *data, size_t size) {
+    size_t at = HEADER;
+    while (at < size && data[at] != 0)
+        at += data[at] + 1U;
+    return at + 5 <= size ? at + 5 : 0;
+}
+
+static void append_record(struct buffer *answer, uint8_t type, const void *data, uint8_t size) {
+    const uint8_t head[] = {0xc0, HEADER, 0, type, 0, 1, 0, 0, 0, 0, 0, size};
+    buffer_append(answer, head, sizeof head);
+    buffer_append(answer, data, size);
+    answer->data[7]++;
+}
+
+static void append_v4(struct buffer *answer, uint8_t last) {
+    const uint8_t address[] = {192, 0, 2, last};
+    append_record(answer, TYPE_A, address, sizeof address);
+}
+
+static void append_addresses(struct world *world, struct buffer *answer, enum host_kind host,
+                             unsigned type) {
+    static const uint8_t six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+    if (type == TYPE_AAAA && host == HOST_SIX)
+        append_record(answer, TYPE_AAAA, six, sizeof six);
+    if (type != TYPE_A)
+        return;
+    if (host == HOST_GOOD || host == HOST_SIX)
+        append_v4(answer, 1);
+    if (host == HOST_CHANGING)
+        append_v4(answer, (uint8_t)(1 + world->origins.answers++ % LIVE_ADDRESSES));
+    for (uint8_t i = 0; host == HOST_MANY && i < 7; i++)
+        append_v4(answer, i == 4 ? 2 : 101 + i);
+}
+
+static void asked(void *context, struct sim *sim, const struct sockaddr *from, const uint8_t *data,
+                  size_t size) {
+    struct world *world = context;
+    size_t end = size > HEADER ? question_end(data, size) : 0;
+    enum host_kind host;
+    if (end == 0 || !host_of(data + HEADER, size - HEADER, &host)) {
+        world_fail(world, "the name server got a query that it does not understand");
+        return;
+    }
+    if (host == HOST_QUIET)
+        return;
+    struct buffer answer = {0};
+    buffer_append(&answer, data, end);
+    memset(answer.data + 6, 0, 6); /* no answers yet, nothing behind them */
+    answer.data[2] = 0x81;
+    answer.data[3] = (uint8_t)(0x80 | (host == HOST_NOWHERE  ? RCODE_NO_NAME
+                                       : host == HOST_BROKEN ? RCODE_FAILED
+                                                             : 0));
+    append_addresses(world, &answer, host, data[end - 3]);
+    world_saw(world, answer.data[7] > 0 ? SOMETIMES_DNS_ANSWERED : SOMETIMES_DNS_FAILED);
+    for (size_t i = HEADER; host == HOST_NONSENSE && i < answer.size; i++)
+        answer.data[i] = (uint8_t)sim_below(sim, 256);
+    sim_send_datagram(sim, (const struct sockaddr *)&server_address, from, answer.data,
+                      answer.size);
+    buffer_fini(&answer);
+}
+
+void origins_start(struct world *world) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
+    for (unsigned i = 0; i < LIVE_ADDRESSES; i++) {
+        address.sin_addr.s_addr = htonl(0xc0000201 + i);
+        origins_listen(world, (struct sockaddr *)&address);
+    }
+    inet_pton(AF_INET6, "2001:db8::1", &six.sin6_addr);
+    origins_listen(world, (struct sockaddr *)&six);
+    sim_serve_datagrams(world->sim, (const struct sockaddr *)&server_address, asked, world);
+}

@@ -1,0 +1,100 @@
+/*
+ * The fetcher's other side: name servers and HTTP origins, as models. What an origin answers to a
+ * URL is in its path, so that it is known what must become of the URL when the network is calm.
+ */
+#ifndef RINGCAST_TEST_SIM_ORIGIN_H
+#define RINGCAST_TEST_SIM_ORIGIN_H
+
+#include "digest/sha256.h"
+#include "link.h"
+
+struct world;
+
+/* ROW(constant, may it succeed, must it in a calm network) */
+#define PAGE_TABLE(ROW)                                                     \
+    ROW(LENGTH, true, true)                                                 \
+    ROW(CHUNKED, true, true)                                                \
+    ROW(UNTIL_CLOSE, true, true)                                            \
+    ROW(INTERIM, true, true) /* 103 before the answer */                    \
+    ROW(EMPTY, true, true)                                                  \
+    ROW(MOVED, true, true)       /* 302 to a page */                        \
+    ROW(LAST, true, true)        /* Connection: close */                    \
+    ROW(STALE, true, true)       /* keeps alive, and closes all the same */ \
+    ROW(EXTRA, true, false)      /* bytes behind the answer */              \
+    ROW(TRICKLE, true, false)    /* a few bytes at a time */                \
+    ROW(CIRCLE, false, false)    /* 302 to itself */                        \
+    ROW(MISSING, false, false)   /* 404 */                                  \
+    ROW(TRUNCATED, false, false) /* ends before its length */               \
+    ROW(CUT_CHUNK, false, false) /* ends inside a chunk */                  \
+    ROW(RESET, false, false)     /* reset at a random byte */               \
+    ROW(GARBAGE, false, false)                                              \
+    ROW(TWO_LENGTHS, false, false) /* Content-Length and chunked */         \
+    ROW(LARGE, false, false)       /* more than max_body */                 \
+    ROW(HUGE_HEAD, false, false)                                            \
+    ROW(SILENT, false, false)   /* never answers */                         \
+    ROW(HANGS_UP, false, false) /* closes when asked */
+
+enum page_kind {
+#define PAGE_ENUM_ROW(name, may, must) PAGE_##name,
+    PAGE_TABLE(PAGE_ENUM_ROW)
+#undef PAGE_ENUM_ROW
+        PAGE_KINDS
+};
+
+/* ROW(constant, can it be resolved) */
+#define HOST_TABLE(ROW)                                           \
+    ROW(GOOD, true)                                               \
+    ROW(MANY, true)      /* eight addresses, most of them dead */ \
+    ROW(CHANGING, true)  /* another one each time */              \
+    ROW(SIX, true)       /* IPv6 too */                           \
+    ROW(NOWHERE, false)  /* no such name */                       \
+    ROW(BROKEN, false)   /* the server fails */                   \
+    ROW(NOTHING, false)  /* no addresses */                       \
+    ROW(NONSENSE, false) /* an answer that is none */             \
+    ROW(QUIET, false)    /* no answer */
+
+enum host_kind {
+#define HOST_ENUM_ROW(name, can) HOST_##name,
+    HOST_TABLE(HOST_ENUM_ROW)
+#undef HOST_ENUM_ROW
+        HOST_KINDS
+};
+
+enum { URL_TEXT = 80, LIVE_ADDRESSES = 3 };
+
+struct url_plan {
+    char text[URL_TEXT];
+    enum page_kind page;
+    enum host_kind host;
+    unsigned number;
+    uint8_t digest[SHA256_SIZE]; /* of the whole body */
+};
+
+/* One connection of an origin. */
+struct visit {
+    struct link link; /* the first field */
+    struct world *world;
+    struct visit *next;
+    bool hangs_up; /* when all is sent */
+};
+
+struct origins {
+    struct visit *visits;
+    unsigned answers; /* of the name server */
+};
+
+/* Draws the URL `number`. */
+void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number);
+
+/* Must it succeed, once the network is calm? May it ever? */
+bool url_must_succeed(const struct url_plan *plan);
+bool url_may_succeed(const struct url_plan *plan);
+
+/* Starts all of them: the name server at 192.0.2.53, the origins at 192.0.2.1 and on. */
+void origins_start(struct world *world);
+/* Lets the origins answer at one more address. */
+void origins_listen(struct world *world, const struct sockaddr *address);
+
+void origins_fini(struct origins *origins);
+
+#endif

@@ -1,0 +1,104 @@
+/* The results of the fetcher: each URL one a round, in order, and nothing but the truth. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "world.h"
+
+/* Results of URLs whose round began this long after the faults had ended must be good: names that
+ * could not be resolved are remembered for 5 s. */
+enum { SETTLED_SECONDS = 9 };
+
+static uint64_t hash_of(struct bytes text) {
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < text.size; i++)
+        hash = (hash ^ text.data[i]) * 0x100000001b3;
+    return hash;
+}
+
+static void remember(struct world *world, struct bytes line) {
+    size_t count = world->printed_count;
+    if ((count & (count + 1)) == 0)
+        world->printed = realloc(world->printed, 2 * (count + 1) * sizeof *world->printed);
+    if (world->printed == NULL)
+        abort();
+    world->printed[world->printed_count++] = (struct printed){hash_of(line), line.size};
+}
+
+bool results_contain(const struct world *world, struct bytes text) {
+    uint64_t hash = hash_of(text);
+    for (size_t i = 0; i < world->printed_count; i++)
+        if (world->printed[i].hash == hash && world->printed[i].size == text.size)
+            return true;
+    return false;
+}
+
+static void count_kind(struct world *world, const char *line) {
+    const char *kind = strstr(line, "\"kind\":\"");
+    for (size_t i = 0; kind != NULL && fetch_error_kind_at(i) != NULL; i++) {
+        size_t size = strlen(fetch_error_kind_at(i));
+        if (strncmp(kind + 8, fetch_error_kind_at(i), size) == 0 && kind[8 + size] == '"')
+            world->tally->kinds[i]++;
+    }
+}
+
+/* A success has the digest of the whole body, whatever happened on the way. */
+static void check_success(struct world *world, const struct url_plan *plan, const char *line) {
+    char digest[SHA256_HEX_SIZE], expected[SHA256_HEX_SIZE + 16];
+    sha256_to_hex(plan->digest, digest);
+    snprintf(expected, sizeof expected, "\"sha256\":\"%s\"", digest);
+    if (!url_may_succeed(plan))
+        world_fail(world, "%s cannot have been fetched", plan->text);
+    else if (strstr(line, expected) == NULL)
+        world_fail(world, "%s has another digest", plan->text);
+    world_saw(world, SOMETIMES_FETCHED);
+}
+
+static void check_line(struct world *world, const struct url_plan *plan, const char *line) {
+    bool settled = world->calm && !world->asked_to_stop &&
+                   world->round_ended > world->calm_since + SETTLED_SECONDS * SECOND;
+    if (strstr(line, plan->text) == NULL)
+        world_fail(world, "a result names another URL than %s", plan->text);
+    else if (strstr(line, "\"error\":null") != NULL)
+        check_success(world, plan, line);
+    else if (strstr(line, "\"sha256\":\"") != NULL)
+        world_fail(world, "%s failed, and has a digest", plan->text);
+    else if (settled && url_must_succeed(plan))
+        world_fail(world, "%s failed in peace: %.300s", plan->text, line);
+    count_kind(world, line);
+}
+
+static void end_round(struct world *world) {
+    bool settled = world->calm && world->round_ended > world->calm_since + SETTLED_SECONDS * SECOND;
+    world->next_index = 0;
+    world->rounds++;
+    world->calm_rounds += settled;
+    world->round_ended = sim_now(world->sim);
+}
+
+bool results_take(void *context, struct bytes text) {
+    struct world *world = context;
+    char line[2048];
+    size_t size = text.size < sizeof line ? text.size : sizeof line - 1;
+    memcpy(line, text.data, size);
+    line[size] = '\0';
+    if (line[0] != '{')
+        return true;
+    const char *index = strstr(line, "\"index\":");
+    if (index == NULL || strtoul(index + 8, NULL, 10) != world->next_index) {
+        world_fail(world, "result %zu was to come, and came: %.100s", world->next_index, line);
+        return true;
+    }
+    sim_note(world->sim, "printed", world->next_index, strstr(line, "\"error\":null") != NULL);
+    check_line(world, &world->urls[world->next_index], line);
+    remember(world, bytes_make(text.data, text.size - 1));
+    if (++world->next_index == world->url_count)
+        end_round(world);
+    return true;
+}
+
+void results_check_end(struct world *world) {
+    if (world->next_index != 0)
+        world_fail(world, "the last round ended with %zu of %zu results", world->next_index,
+                   world->url_count);
+}

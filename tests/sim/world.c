@@ -1,0 +1,449 @@
+/*
+ * One run, in order: the service starts on a machine without faults; clients come, pages are
+ * fetched, faults strike; the faults end, and everything must come right within bounded time; the
+ * service is told to stop (sometimes before the faults have ended), and nothing is left.
+ */
+#include "world.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "machine.h"
+#include "output.h"
+
+enum {
+    STEPS_MOST = 400000,
+    CALM_SECONDS = 150, /* within which everything must have come right */
+    CALM_CLIENTS = 2,   /* on each of two channels, and a monitor */
+    CALM_MESSAGES = 2,
+    STOP_SECONDS = 8, /* shutdown_timeout, and what is given on top */
+    STOP_GRACE_SECONDS = 2,
+};
+
+void world_fail(struct world *world, const char *format, ...) {
+    va_list arguments;
+    if (world->failed)
+        return;
+    world->failed = true;
+    va_start(arguments, format);
+    vsnprintf(world->failure, sizeof world->failure, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- the config ----------------------------------------------------------------------------- */
+
+static void append_urls(struct world *world, struct buffer *text) {
+    for (size_t i = 0; i < world->url_count; i++)
+        buffer_format(text, "%s\"%s\"", i == 0 ? "" : ", ", world->urls[i].text);
+}
+
+static void append_channel(struct sim *sim, struct buffer *text, const char *name,
+                           const char *publish) {
+    static const unsigned messages[] = {8, 8, 10000};
+    buffer_format(text,
+                  "\"%s\": {\"publish\": \"%s\", \"retain\": {\"bytes\": \"64KiB\", "
+                  "\"messages\": %u, \"age\": \"%s\"}}",
+                  name, publish, messages[sim_below(sim, 3)], sim_below(sim, 3) == 0 ? "2s" : "1h");
+}
+
+static void write_config(struct world *world, struct buffer *text) {
+    struct sim *sim = world->sim;
+    static const char *const drains[] = {"0s", "0s", "0s", "1s", "8s"};
+    unsigned connections = world->crowded ? 4 : 64;
+    buffer_format(text, "{\"workers\": %u, \"shutdown_timeout\": \"%us\", \"drain\": \"%s\", ",
+                  world->worker_count, (unsigned)STOP_SECONDS,
+                  drains[sim_below(sim, sizeof drains / sizeof *drains)]);
+    buffer_append_text(text, "\"fetch\": {\"urls\": [");
+    append_urls(world, text);
+    buffer_format(text,
+                  "], \"every\": \"3s\", \"concurrency\": %u, \"per_host\": %u, "
+                  "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"6s\", "
+                  "\"attempt\": \"5s\", \"connect\": \"2s\", \"dns\": \"2s\", "
+                  "\"read\": \"3s\"}}, ",
+                  (unsigned)(1 + sim_below(sim, 8)), (unsigned)(1 + sim_below(sim, 3)));
+    buffer_format(text, "\"hash\": {\"inline_below\": %u}, ", sim_below(sim, 2) == 0 ? 0U : 1024U);
+    buffer_format(text,
+                  "\"hub\": {\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
+                  "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
+                  "\"close_timeout\": \"2s\", \"slow_reader\": \"%s\", "
+                  "\"limits\": {\"connections\": %u}, \"channels\": {",
+                  sim_below(sim, 2) == 0 ? "close" : "skip", connections);
+    append_channel(sim, text, "chat", "anyone");
+    buffer_append_text(text, ", ");
+    append_channel(sim, text, "news", "anyone");
+    buffer_append_text(text, ", ");
+    append_channel(sim, text, "results", "token");
+    buffer_append_text(text, "}}, \"log\": {\"level\": \"error\", \"format\": \"json\"}}");
+}
+
+static bool load_config(struct world *world) {
+    struct buffer text = {0};
+    struct config_errors errors = {0};
+    write_config(world, &text);
+    enum error error =
+        config_load_text(&world->config, "sim.json", buffer_bytes(&text), NULL, &errors);
+    if (error != ERROR_NONE)
+        world_fail(world, "the config is refused: %s", errors.count > 0 ? errors.lines[0] : "?");
+    config_errors_fini(&errors);
+    buffer_fini(&text);
+    return error == ERROR_NONE;
+}
+
+/* ---- loops and the service ------------------------------------------------------------------ */
+
+static uint64_t deadline_of(struct sim_actor *actor) {
+    return loop_deadline(&container_of(actor, struct sim_loop, actor)->loop);
+}
+
+static void turn(struct sim_actor *actor) {
+    loop_turn(&container_of(actor, struct sim_loop, actor)->loop, 0);
+}
+
+static void open_loop(struct world *world, struct sim_loop *one) {
+    struct ring *ring = sim_open_ring(world->sim, NULL);
+    loop_init(&one->loop, ring);
+    one->actor = (struct sim_actor){.name = "turn", .deadline = deadline_of, .run = turn};
+    one->actor.ring = ring;
+    sim_add_actor(world->sim, &one->actor);
+}
+
+static void start_work(void *context, void (*run)(void *argument), void *argument) {
+    sim_work(context, run, argument);
+}
+
+static void service_stopped(struct service *service) {
+    container_of(service, struct world, service)->stopped = true;
+}
+
+static void stop_service(struct task *task) {
+    struct world *world = container_of(task, struct world, stop);
+    service_signal(&world->service, SIGTERM);
+}
+
+static const struct task_handler stop_handler = {"sim_stop", stop_service};
+
+static bool start_service(struct world *world) {
+    struct loop *loops[WORKERS_MAX];
+    const struct pool_runner runner = {start_work, world->sim};
+    for (unsigned i = 0; i < world->worker_count; i++) {
+        open_loop(world, &world->loops[i]);
+        loops[i] = &world->loops[i].loop;
+    }
+    sim_pause_faults(world->sim, true); /* a service that cannot start ends, and is done */
+    world->service.config = &world->config;
+    world->service.stopped = service_stopped;
+    world->service.name_servers = "192.0.2.53:53";
+    world->stop.handler = &stop_handler;
+    enum error error = pool_new_with(&runner, &world->pool);
+    world->service.pool = world->pool;
+    if (error == ERROR_NONE)
+        error = workers_borrow(&world->service.workers, loops, world->worker_count);
+    if (error == ERROR_NONE)
+        error = service_start(&world->service);
+    if (error != ERROR_NONE)
+        world_fail(world, "the service does not start: %s", error_text(error));
+    sim_pause_faults(world->sim, false);
+    return error == ERROR_NONE;
+}
+
+static void ask_to_stop(struct world *world) {
+    if (world->asked_to_stop != 0)
+        return;
+    world->asked_to_stop = sim_now(world->sim);
+    sim_note(world->sim, "asked to stop", world->calm, 0);
+    world_saw(world, world->calm ? SOMETIMES_STOPPED_CALM : SOMETIMES_STOPPED_BUSY);
+    loop_post(&world->loops[0].loop, &world->stop);
+}
+
+/* ---- clients -------------------------------------------------------------------------------- */
+
+static void add_client(void *context) {
+    struct world *world = context;
+    if (world->calm || world->asked_to_stop != 0)
+        return;
+    unsigned number = (unsigned)world->client_count++;
+    enum client_kind kind = sim_below(world->sim, 3) == 0
+                                ? CLIENT_HONEST
+                                : (enum client_kind)sim_below(world->sim, CLIENT_KINDS);
+    unsigned channel = sim_below(world->sim, 8) == 0   ? CHANNEL_RESULTS
+                       : sim_below(world->sim, 2) == 0 ? CHANNEL_CHAT
+                                                       : CHANNEL_NEWS;
+    if (channel == CHANNEL_RESULTS && kind == CLIENT_EAGER)
+        kind = CLIENT_HONEST;
+    client_start(&world->clients[number], world, kind, number, channel);
+}
+
+static void add_calm_clients(struct world *world) {
+    for (unsigned i = 0; i < 2 * CALM_CLIENTS + 1; i++) {
+        unsigned number = (unsigned)world->client_count++;
+        client_start(&world->clients[number], world,
+                     i == 2 * CALM_CLIENTS ? CLIENT_MONITOR : CLIENT_HONEST, number,
+                     i % 2 == 0 ? CHANNEL_CHAT : CHANNEL_NEWS);
+    }
+}
+
+static bool counts(const struct client *client) {
+    return client->calm && client->kind == CLIENT_HONEST;
+}
+
+static bool calm_clients_joined(const struct world *world) {
+    for (size_t i = 0; i < world->client_count; i++)
+        if (counts(&world->clients[i]) && !world->clients[i].upgraded)
+            return false;
+    return true;
+}
+
+/* A reader may be closed as too slow where little is retained; nobody else may be missed. */
+static bool has_all_of(const struct client *client, const struct client *publisher) {
+    if (client == publisher || client->channel != publisher->channel || !client->witness ||
+        !client_is_open(client))
+        return true;
+    return client->last_of[publisher->number] == (int)publisher->published - 1;
+}
+
+/* What is still missing for everything to have come right; NULL: nothing. */
+static const char *missing(struct world *world) {
+    for (size_t i = 0; i < world->client_count; i++) {
+        const struct client *client = &world->clients[i];
+        if (client->calm && client->kind == CLIENT_MONITOR && client->answers < 3)
+            return "a monitor has no answer";
+        if (!counts(client))
+            continue;
+        if (!client->upgraded)
+            return "a client is not in its channel";
+        if (!client_is_open(client) && client->close_code != 1013)
+            return "a client has lost its connection";
+        if (client->published < CALM_MESSAGES)
+            return "a client has not published";
+        for (size_t j = 0; j < world->client_count; j++)
+            if (!has_all_of(&world->clients[j], client)) {
+                snprintf(world->why, sizeof world->why, "client %zu misses messages of client %zu",
+                         j, i);
+                return world->why;
+            }
+    }
+    if (world->url_count > 0 && world->calm_rounds < world->calm_rounds_wanted)
+        return "no round of fetches has ended";
+    return NULL;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+static bool is_well(struct world *world) {
+    return missing(world) == NULL;
+}
+
+static bool has_joined(struct world *world) {
+    return world->crowded || calm_clients_joined(world);
+}
+
+static bool has_stopped(struct world *world) {
+    return world->stopped;
+}
+
+static bool is_quiet(struct world *world) {
+    for (unsigned i = 0; i < world->worker_count; i++)
+        if (loop_deadline(&world->loops[i].loop) != UINT64_MAX ||
+            sim_has_work(world->loops[i].loop.ring))
+            return false;
+    return true;
+}
+
+static bool never(struct world *world) {
+    (void)world;
+    return false;
+}
+
+/* Until it holds, or the time has come, or something is wrong: true if it holds. */
+static bool run_until(struct world *world, uint64_t deadline, bool (*holds)(struct world *)) {
+    for (unsigned steps = 0; !world->failed; steps++) {
+        if (holds(world))
+            return true;
+        if (sim_now(world->sim) >= deadline || !sim_step(world->sim))
+            return false;
+        if (steps > STEPS_MOST)
+            world_fail(world, "the service does not come to rest");
+    }
+    return false;
+}
+
+/* Faults on: safety must hold. Some are told to stop in the middle of it. */
+static void run_busy(struct world *world) {
+    struct sim *sim = world->sim;
+    uint64_t until = sim_now(sim) + (3 + sim_below(sim, 12)) * SECOND;
+    size_t clients = 2 + sim_below(sim, CLIENTS_MAX - 2 * CALM_CLIENTS - 3);
+    for (size_t i = 0; i < clients; i++)
+        sim_after(sim, sim_below(sim, 8 * SECOND), add_client, world);
+    bool stops = sim_below(sim, 3) == 0;
+    if (stops) {
+        run_until(world, sim_now(sim) + sim_below(sim, 12 * SECOND), never);
+        ask_to_stop(world);
+    }
+    run_until(world, until, has_stopped);
+}
+
+static void publish_in_peace(struct world *world) {
+    for (size_t i = 0; i < world->client_count; i++) {
+        struct client *client = &world->clients[i];
+        client->witness = client_is_open(client) && client_is_honest(client);
+        if (counts(client))
+            client_publish(client, CALM_MESSAGES);
+    }
+}
+
+/* Faults off: everything must come right. */
+static void run_calm(struct world *world) {
+    uint64_t until = sim_now(world->sim) + CALM_SECONDS * SECOND;
+    world->calm = true;
+    world->calm_since = sim_now(world->sim);
+    sim_stop_faults(world->sim);
+    for (size_t i = 0; i < world->client_count; i++)
+        world->clients[i].to_publish = world->clients[i].published;
+    if (world->asked_to_stop != 0 || world->crowded)
+        return;
+    add_calm_clients(world);
+    if (run_until(world, until, has_joined)) {
+        publish_in_peace(world);
+        run_until(world, until, is_well);
+    }
+    const char *what = missing(world);
+    if (what != NULL)
+        world_fail(world, "after %d s in peace %s", (int)CALM_SECONDS, what);
+}
+
+static void run_stop(struct world *world) {
+    ask_to_stop(world);
+    uint64_t from =
+        world->asked_to_stop > world->calm_since ? world->asked_to_stop : world->calm_since;
+    uint64_t until = from + (STOP_SECONDS + STOP_GRACE_SECONDS) * SECOND;
+    if (!run_until(world, until, has_stopped))
+        world_fail(world, "the service has not stopped after %d s",
+                   (int)(STOP_SECONDS + STOP_GRACE_SECONDS));
+}
+
+/* ---- what was seen -------------------------------------------------------------------------- */
+
+static void tally_session(struct world *world) {
+    if (world->service.session == NULL)
+        return;
+    const struct session_statistics *session = session_statistics(world->service.session);
+    if (counter_read(&session->reused) > 0)
+        world_saw(world, SOMETIMES_REUSED);
+    if (counter_read(&session->retried) > 0)
+        world_saw(world, SOMETIMES_RETRIED);
+}
+
+static void tally_run(struct world *world) {
+    struct tally *tally = world->tally;
+    for (unsigned i = 0; i < world->worker_count; i++) {
+        const struct hub_statistics *hub = hub_statistics(world->service.hub, i);
+        const struct ring_statistics *ring = &world->loops[i].loop.ring->statistics;
+        for (unsigned reason = 0; reason < CLOSE_REASON_COUNT; reason++)
+            tally->reasons[reason] += counter_read(&hub->closes[reason]);
+        tally->sometimes[SOMETIMES_EARLY_SUBMIT] += ring->early_submits > 0;
+        tally->sometimes[SOMETIMES_OVERFLOW] += ring->overflows > 0;
+        tally->sometimes[SOMETIMES_NO_BUFFERS] += ring->buffer_shortages > 0;
+        if (counter_read(&hub_server_statistics(world->service.hub, i)->accept_pauses) > 0)
+            world_saw(world, SOMETIMES_SHORTAGE);
+    }
+    for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
+        tally->faults[i] += sim_fault_count(world->sim, (enum sim_fault)i);
+    tally->operations += sim_operations(world->sim);
+    tally->virtual_seconds += sim_now(world->sim) / SECOND;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void close_everything(struct world *world) {
+    for (size_t i = 0; i < world->client_count; i++)
+        client_fini(&world->clients[i]);
+    origins_fini(&world->origins);
+    if (!run_until(world, sim_now(world->sim) + MINUTE, is_quiet))
+        world_fail(world, "a loop still has work behind the end");
+}
+
+static void end_service(struct world *world) {
+    pool_free(world->pool);
+    for (unsigned i = 0; i < world->worker_count; i++) {
+        loop_fini(&world->loops[i].loop);
+        sim_remove_actor(world->sim, &world->loops[i].actor);
+        ring_free(world->loops[i].loop.ring);
+    }
+    service_fini(&world->service);
+    workers_release(&world->service.workers);
+}
+
+static void check_nothing_is_left(struct world *world, size_t blocks) {
+    size_t descriptors = sim_open_descriptors(world->sim);
+    if (descriptors > 0)
+        world_fail(world, "%zu descriptors are left", descriptors);
+    if (memory_live_blocks() != blocks)
+        world_fail(world, "%zu blocks are left", memory_live_blocks() - blocks);
+}
+
+static void run(struct world *world, uint64_t without) {
+    sim_draw_faults(world->sim, without);
+    if (!load_config(world) || !start_service(world))
+        return;
+    run_busy(world);
+    if (!world->failed)
+        run_calm(world);
+    tally_session(world);
+    if (!world->failed)
+        run_stop(world);
+    if (!world->failed) {
+        clients_check(world);
+        results_check_end(world);
+    }
+    if (!world->failed)
+        close_everything(world);
+    if (world->failed)
+        return; /* what cannot be ended is left */
+    tally_run(world);
+    end_service(world);
+}
+
+static void draw_world(struct world *world) {
+    struct sim *sim = world->sim;
+    world->worker_count = 1 + (unsigned)sim_below(sim, WORKERS_MAX);
+    world->crowded = sim_below(sim, 8) == 0;
+    world->calm_rounds_wanted = sim_below(sim, 4) == 0 ? 3 : 1;
+    world->url_count = sim_below(sim, URLS_MAX + 1);
+    for (unsigned i = 0; i < world->url_count; i++)
+        url_plan_draw(&world->urls[i], world, i);
+}
+
+void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
+               struct verdict *verdict) {
+    size_t blocks = memory_live_blocks();
+    struct world *world = calloc(1, sizeof *world);
+    if (world == NULL)
+        abort();
+    world->seed = seed;
+    world->tally = tally;
+    world->sim = sim_new(seed);
+    sim_trace_to(world->sim, trace);
+    machine_use(world->sim);
+    output_write_to(results_take, world);
+    draw_world(world);
+    origins_start(world);
+    run(world, without);
+    verdict->hash = sim_trace_hash(world->sim);
+    for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
+        verdict->struck[i] = sim_fault_count(world->sim, (enum sim_fault)i);
+    if (!world->failed) {
+        config_fini(&world->config);
+        check_nothing_is_left(world, blocks);
+        free(world->printed);
+        sim_free(world->sim);
+    }
+    verdict->failed = world->failed;
+    memcpy(verdict->failure, world->failure, sizeof verdict->failure);
+    machine_use(NULL);
+    if (!world->failed)
+        free(world);
+}

@@ -1,0 +1,136 @@
+/*
+ * One run: a simulated machine with the whole service on it, its peers, what is known to be true,
+ * and what was seen. Everything is drawn from the seed.
+ */
+#ifndef RINGCAST_TEST_SIM_WORLD_H
+#define RINGCAST_TEST_SIM_WORLD_H
+
+#include "app/config.h"
+#include "client.h"
+#include "digest/sha256.h"
+#include "fetch/result.h"
+#include "origin.h"
+#include "ring/sim.h"
+#include "service.h"
+
+enum { WORKERS_MAX = 3, URLS_MAX = 8 };
+
+/* Their names stand in client_frames.c. */
+enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
+
+/* Things that must happen in some seed of a campaign, beside every fault, close reason and error.
+ */
+#define SOMETIMES_TABLE(ROW)                                        \
+    ROW(HANDSHAKE, "a handshake was accepted")                      \
+    ROW(REFUSED, "a handshake was refused")                         \
+    ROW(DELIVERED, "a message was delivered")                       \
+    ROW(RESULT_DELIVERED, "a result was delivered to a subscriber") \
+    ROW(FETCHED, "a fetch succeeded")                               \
+    ROW(REUSED, "a pooled connection was reused")                   \
+    ROW(RETRIED, "a stale pooled connection was replaced")          \
+    ROW(SKIPPED, "a slow reader skipped messages")                  \
+    ROW(GAP, "a gap was seen and counted")                          \
+    ROW(SHORTAGE, "accepting was paused")                           \
+    ROW(BUSY, "a connection beyond the limit was told 503")         \
+    ROW(EARLY_SUBMIT, "the submission queue was full")              \
+    ROW(OVERFLOW, "the completion queue overflowed")                \
+    ROW(NO_BUFFERS, "receive buffers ran out")                      \
+    ROW(DNS_ANSWERED, "a name was resolved")                        \
+    ROW(DNS_FAILED, "a name was not resolved")                      \
+    ROW(STOPPED_BUSY, "the service was stopped with faults on")     \
+    ROW(STOPPED_CALM, "the service was stopped in peace")           \
+    ROW(SAID_GOODBYE, "a client was told 1001")                     \
+    ROW(HEALTHY, "a health check was answered 200")                 \
+    ROW(FRAGMENTED, "a fragmented message was delivered")           \
+    ROW(PING_ANSWERED, "a client's ping was answered")              \
+    ROW(CLIENT_PINGED, "a client was pinged")
+
+enum sometimes {
+#define SOMETIMES_ENUM_ROW(constant, text) SOMETIMES_##constant,
+    SOMETIMES_TABLE(SOMETIMES_ENUM_ROW)
+#undef SOMETIMES_ENUM_ROW
+        SOMETIMES_COUNT
+};
+
+/* What a campaign has seen in all its seeds. */
+struct tally {
+    uint64_t faults[SIM_FAULT_COUNT];
+    uint64_t reasons[CLOSE_REASON_COUNT];
+    uint64_t kinds[FETCH_KINDS_MAX];
+    uint64_t sometimes[SOMETIMES_COUNT];
+    uint64_t operations;
+    uint64_t virtual_seconds;
+};
+
+struct sim_loop {
+    struct sim_actor actor;
+    struct loop loop;
+};
+
+/* A result line of the service: what was published is one of these. */
+struct printed {
+    uint64_t hash;
+    size_t size;
+};
+
+struct world {
+    struct sim *sim;
+    uint64_t seed;
+    struct tally *tally;
+    struct config config;
+    unsigned worker_count;
+    struct sim_loop loops[WORKERS_MAX];
+    struct pool *pool;
+    struct service service;
+    struct task stop;
+    bool stopped;
+    bool calm;    /* faults are off */
+    bool crowded; /* fewer connections are allowed than there are clients */
+    uint64_t asked_to_stop;
+    /* the hub's clients */
+    struct client clients[CLIENTS_MAX];
+    size_t client_count;
+    /* the fetcher's URLs and origins */
+    struct url_plan urls[URLS_MAX];
+    size_t url_count;
+    size_t next_index;  /* of the result that must come next */
+    size_t rounds;      /* that have ended */
+    size_t calm_rounds; /* in which every page that can be fetched must have been */
+    size_t calm_rounds_wanted;
+    uint64_t round_ended;
+    uint64_t calm_since;
+    struct printed *printed;
+    size_t printed_count;
+    struct origins origins;
+    char why[80]; /* it is not well */
+    /* the verdict */
+    bool failed;
+    char failure[400];
+};
+
+struct verdict {
+    bool failed;
+    char failure[400];
+    uint64_t hash;
+    uint64_t struck[SIM_FAULT_COUNT];
+};
+
+/* Runs a seed. Bit n of `without` keeps fault n off. `trace` may be NULL. */
+void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
+               struct verdict *verdict);
+
+/* The first failure counts. */
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline void world_saw(struct world *world, enum sometimes what) {
+    world->tally->sometimes[what]++;
+}
+
+/* results.c: the service's standard output, and what must be true of it. */
+bool results_take(void *context, struct bytes text);
+void results_check_end(struct world *world);
+
+/* Is it the text of a result that the service has printed? */
+bool results_contain(const struct world *world, struct bytes text);
+
+#endif
