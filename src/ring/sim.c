@@ -378,7 +378,6 @@ struct sim *sim_new(uint64_t seed) {
     struct sim *sim = sim_allocate(sizeof *sim);
     sim->now = SECOND;
     sim->fail_nth = UINT64_MAX;
-    sim->operation_kinds = sim_allocate(KINDS_KEPT);
     sim->next_port = 32768;
     for (size_t i = 0; i < sizeof sim->streams / sizeof *sim->streams; i++)
         sim->streams[i] = mix(seed * 0x100000001b3 + mix(i + 1));

@@ -60,6 +60,7 @@ struct sim {
     uint64_t fail_nth;
     int fail_number;
     uint64_t operations;
+    size_t kinds_room;
     uint8_t *operation_kinds; /* of the first KINDS_KEPT operations */
     /* the network */
     struct sim_socket **descriptors; /* NULL: free */

@@ -414,7 +414,11 @@ static void start_connect(struct sim_entry *entry) {
 }
 
 static void count_operation(struct sim *sim, const struct sim_entry *entry) {
-    if (sim->operations < KINDS_KEPT)
+    if (sim->operations == sim->kinds_room && sim->operations < KINDS_KEPT) {
+        sim->kinds_room = sim->kinds_room == 0 ? 256 : 2 * sim->kinds_room;
+        sim->operation_kinds = sim_resize(sim->operation_kinds, sim->kinds_room);
+    }
+    if (sim->operations < sim->kinds_room)
         sim->operation_kinds[sim->operations] = (uint8_t)entry->kind;
     sim->operations++;
 }
@@ -599,7 +603,7 @@ static const struct ring_backend sim_backend = {
 };
 
 static struct ring_options draw_options(struct sim *sim) {
-    struct ring_options options = {.entries = 256, .buffer_count = 64, .buffer_size = 4096};
+    struct ring_options options = {.entries = 256, .buffer_count = 16, .buffer_size = 2048};
     if (sim_strikes(sim, SIM_FAULT_SMALL_QUEUES))
         options.entries = 2;
     if (sim_strikes(sim, SIM_FAULT_FEW_BUFFERS)) {

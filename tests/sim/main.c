@@ -138,8 +138,9 @@ static bool is_out_of_reach(enum close_reason reason) {
 
 /* The classes of errors that simulated URLs can meet: all but these. */
 static bool is_kind_out_of_reach(const char *kind) {
-    return strcmp(kind, "url") == 0 || strcmp(kind, "tls") == 0 || strcmp(kind, "encoding") == 0 ||
-           strcmp(kind, "resources") == 0;
+    return strcmp(kind, "url") == 0 || strncmp(kind, "tls", 3) == 0 ||
+           strcmp(kind, "encoding") == 0 || strcmp(kind, "resources") == 0 ||
+           strcmp(kind, "address") == 0;
 }
 
 static void report_tally(const struct tally *tally, bool all) {
@@ -265,9 +266,7 @@ static bool parse(struct arguments *arguments, int count, char **values) {
             arguments->seeds = strtoull(optarg, NULL, 10);
         else if (option == 'f' || option == 's')
             arguments->first = strtoull(optarg, NULL, 10);
-        else if (option == 'o' && !parse_faults(optarg, &arguments->without))
-            return false;
-        else if (option == '?')
+        else if (option == '?' || (option == 'o' && !parse_faults(optarg, &arguments->without)))
             return false;
         arguments->one |= option == 's';
         arguments->trace |= option == 't';

@@ -18,10 +18,12 @@ static uint64_t hash_of(struct bytes text) {
 
 static void remember(struct world *world, struct bytes line) {
     size_t count = world->printed_count;
-    if ((count & (count + 1)) == 0)
-        world->printed = realloc(world->printed, 2 * (count + 1) * sizeof *world->printed);
-    if (world->printed == NULL)
-        abort();
+    if ((count & (count + 1)) == 0) {
+        struct printed *more = realloc(world->printed, 2 * (count + 1) * sizeof *more);
+        if (more == NULL)
+            abort();
+        world->printed = more;
+    }
     world->printed[world->printed_count++] = (struct printed){hash_of(line), line.size};
 }
 
