@@ -48,13 +48,12 @@ static enum error write_acceptance(struct client *client, const char *accept) {
     return error;
 }
 
-static void remember_address(struct client *client) {
+/* False if the connection has been reset: the kernel has forgotten whose it was, and nothing may be
+ * published in nobody's name. */
+static bool remember_address(struct client *client) {
     socklen_t size = sizeof client->address.socket;
-    enum error error =
-        socket_peer(worker_of(client)->loop->ring, transport_of(client)->stream.descriptor,
-                    &client->address.socket.any, &size);
-    if (error != ERROR_NONE)
-        client->address = address_v4((const uint8_t[4]){0}, 0);
+    return socket_peer(worker_of(client)->loop->ring, transport_of(client)->stream.descriptor,
+                       &client->address.socket.any, &size) == ERROR_NONE;
 }
 
 /* "/" is the chat, "/channels/NAME" another channel. False if the path is neither. */
@@ -114,7 +113,11 @@ void client_handle_upgrade(struct http_connection *connection, const struct http
                                "channels are at / and /channels/NAME");
         return;
     }
-    remember_address(client);
+    if (!remember_address(client)) {
+        counter_add(&worker->statistics.handshakes_refused, 1);
+        http_connection_refuse(connection, HTTP_STATUS_BAD_REQUEST, "the connection is gone");
+        return;
+    }
     agree_on_deflate(client, request->fields);
     enum error error = write_acceptance(client, handshake.accept);
     if (error == ERROR_NONE)
