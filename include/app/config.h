@@ -22,14 +22,28 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "http/fields.h"
 
 enum { CONFIG_AUTO = 0 }; /* a count that is given as "auto" */
+
+/* Fields of a request; the texts are the config's. */
+struct config_headers {
+    struct http_field *items;
+    size_t count;
+};
 
 /* One element of fetch.urls. What the element leaves out is filled in from `fetch`. */
 struct config_url {
     char *url;      /* as written; checked to be an acceptable http or https URL */
     uint64_t every; /* 0: fetched once */
     char *channel;  /* where its results are published */
+    char *method;   /* NULL: GET */
+    struct config_headers headers;
+    char *body;    /* NULL: none */
+    char *basic;   /* the value of Authorization, secret; NULL: none */
+    char *bearer;  /* the same; not both */
+    char *ca;      /* a PEM file of authorities to trust for this URL; NULL: those of `fetch` */
+    bool insecure; /* its certificate is not looked at */
 };
 
 struct config_urls {

@@ -28,8 +28,8 @@ struct fetch_request {
     struct bytes body;
     /* The value of Authorization; goes to the URL's own origin and nowhere else. NULL: none. */
     const char *authorization;
-    /* How to trust the origin, over https; NULL: as the session does. */
-    const struct tls_client_options *tls;
+    /* How to trust origins over https. Without authorities: the session's. */
+    struct tls_client_options tls;
     /* What the user has already: a 304 is then a success without a body. NULL: nothing. */
     const struct fetch_validators *validators;
     bool wants_validators; /* the result should carry those of its response */

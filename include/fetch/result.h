@@ -65,6 +65,11 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
 /* Appends the line for people: "✅ URL → title" or "❌ URL: error", without a line end. */
 enum error fetch_result_append_text(const struct fetch_result *result, struct buffer *out);
 
+/* Appends the result as one record of CSV (RFC 4180) without a line end, or the names of its
+ * fields. */
+enum error fetch_result_append_csv(const struct fetch_result *result, struct buffer *out);
+enum error fetch_result_append_csv_head(struct buffer *out);
+
 /* Do two results of the same URL say the same to who watches it: status, title, digest, error? */
 bool fetch_result_equal(const struct fetch_result *a, const struct fetch_result *b);
 

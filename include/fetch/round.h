@@ -15,6 +15,7 @@ struct round;
 
 enum round_next {
     ROUND_MORE,
+    ROUND_SKIP, /* this place in the list is taken, and has no result */
     ROUND_LATER,
     ROUND_END,
 };
@@ -43,11 +44,13 @@ struct round {
     struct scope scope;
     struct round_options options;
     struct fetch_result *window; /* results that wait for those before them, by index */
-    bool *arrived;
-    size_t started; /* URLs pulled */
+    uint8_t *places;             /* … and what has become of each */
+    size_t started;              /* URLs pulled */
     size_t handed_out;
-    size_t failed;
-    bool exhausted; /* the list is at its end */
+    size_t failed;     /* of those that are handed out */
+    size_t done;       /* fetches that have ended, handed out or not */
+    size_t done_badly; /* … in failure */
+    bool exhausted;    /* the list is at its end */
     bool pulling;
     bool has_cause;
     size_t cause; /* with fail-fast: the index whose failure cancelled the rest */

@@ -61,14 +61,20 @@ typedef void fetch_done(void *context, struct fetch_result *result);
 enum error session_new(struct loop *loop, struct pool *pool, const struct session_options *options,
                        struct session **session);
 
+/*
+ * Lets no further fetch begin: those that have not are cancelled, and so is every new one. Those
+ * that have begun go on, over redirects and retries too.
+ */
+void session_stop(struct session *session);
+
 /* Ends an idle session: closes its connections, then `closed` runs and the session is gone. */
 void session_close(struct session *session, void (*closed)(void *context), void *context);
 
 /*
  * Fetches what is requested, as result number `index`. `done` runs once, later, never before this
  * function has returned, whatever happens; the fetch leaves `scope` right behind it, with the
- * result's error. ERROR_CANCELLED when the scope is cancelled, and ERROR_NO_MEMORY: then `done`
- * will not run.
+ * result's error. ERROR_CANCELLED when the scope is cancelled or the session stopped, and
+ * ERROR_NO_MEMORY: then `done` will not run.
  *
  * The struct and the URL are copied; everything else that the request shows is borrowed until
  * `done`.

@@ -1,5 +1,11 @@
+/*
+ * `ringcast fetch`: one round of fetches. URLs come from the arguments, files and standard input
+ * as they are wanted, results go out as they come, and memory depends on neither's number.
+ *
+ * It ends when all results are out. The first signal lets nothing more begin and gives what is
+ * under way some seconds; the second ends the process at once.
+ */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,160 +16,123 @@
 #include "base/memory.h"
 #include "command.h"
 #include "fetch/round.h"
+#include "fetch_arguments.h"
 #include "fetcher.h"
 #include "loop/signals.h"
 #include "output.h"
-#include "url_list.h"
+#include "progress.h"
+#include "resume_file.h"
+#include "url_source.h"
 #include "workers.h"
 
-enum { PROGRESS_MILLISECONDS = 200, OUTPUT_AT_ONCE = 64 * 1024 };
-
-struct fetch_arguments {
-    const char *config;
-    bool json;
-    bool fail_fast;
-    bool concurrency_given, per_host_given;
-    unsigned concurrency, per_host;
-    int first_url; /* index of the first argument that is a URL; the count when there is none */
-};
+enum { GRACE_SECONDS = 5 };
 
 /* One run of the command. */
 struct fetch_run {
     const struct fetch_arguments *arguments;
+    const struct config *config;
     struct loop *loop;
     struct session *session;
     struct round round;
     struct signals signals;
-    struct url_list urls;
-    size_t next;
+    struct url_source source;
+    size_t next; /* of the config's URLs, where there are no others */
+    struct resume_file resume;
+    struct progress progress;
     struct buffer output;
     struct task flush;
-    struct timer progress;
-    bool progress_shown;
+    struct timer grace;
     bool interrupted;
-    bool cancelled;
+    bool source_failed;
     bool output_failed;
-    uint64_t started;
     char *cause; /* with --fail-fast: what stopped the rest */
 };
 
-/* ---- arguments ------------------------------------------------------------------------------ */
-
-static bool parse_count(const char *option, const char *text, unsigned *count) {
-    uint64_t value;
-    if (text == NULL || !bytes_to_unsigned(bytes_of(text), &value) || value < 1 || value > 10000) {
-        output_complain("%s: found %s, expected a number from 1 to 10000", option,
-                        text == NULL ? "nothing" : text);
-        return false;
-    }
-    *count = (unsigned)value;
-    return true;
-}
-
-static bool parse_option(struct fetch_arguments *parsed, int count, char **arguments, int *at) {
-    const char *option = arguments[*at];
-    const char *value = *at + 1 < count ? arguments[*at + 1] : NULL;
-    if (strcmp(option, "--json") == 0) {
-        parsed->json = true;
-        return true;
-    }
-    if (strcmp(option, "--fail-fast") == 0) {
-        parsed->fail_fast = true;
-        return true;
-    }
-    ++*at;
-    if (strcmp(option, "-c") == 0) {
-        parsed->config = value;
-        if (value == NULL)
-            output_complain("-c: found nothing, expected the path of a config file");
-        return value != NULL;
-    }
-    if (strcmp(option, "--concurrency") == 0) {
-        parsed->concurrency_given = true;
-        return parse_count(option, value, &parsed->concurrency);
-    }
-    if (strcmp(option, "--per-host") == 0) {
-        parsed->per_host_given = true;
-        return parse_count(option, value, &parsed->per_host);
-    }
-    output_complain("fetch has no option %s; see 'ringcast fetch --help'", option);
-    return false;
-}
-
-static bool parse_arguments(struct fetch_arguments *parsed, int count, char **arguments) {
-    int at = 0;
-    for (; at < count; at++) {
-        if (strcmp(arguments[at], "--") == 0) {
-            at++;
-            break;
-        }
-        if (arguments[at][0] != '-' || arguments[at][1] == '\0')
-            break;
-        if (!parse_option(parsed, count, arguments, &at))
-            return false;
-    }
-    parsed->first_url = at;
-    return true;
-}
-
 /* ---- URLs ----------------------------------------------------------------------------------- */
 
-/* From the arguments, where - stands for standard input; without any, from the config. */
-static enum error gather_urls(struct fetch_run *run, const struct config *config, int count,
-                              char **arguments) {
-    int first = run->arguments->first_url;
-    enum error error = ERROR_NONE;
-    for (int i = first; i < count && error == ERROR_NONE; i++)
-        error = strcmp(arguments[i], "-") == 0 ? url_list_read(&run->urls, STDIN_FILENO)
-                                               : url_list_add(&run->urls, bytes_of(arguments[i]));
-    for (size_t i = 0; first == count && i < config->fetch.urls.count && error == ERROR_NONE; i++)
-        error = url_list_add(&run->urls, bytes_of(config->fetch.urls.entries[i].url));
-    return error;
+/* What the arguments say about every URL goes before what the config says about its own. */
+static void fill_request(const struct fetch_run *run, struct fetch_request *request) {
+    const struct fetch_request *common = &run->arguments->request;
+    if (common->method.size > 0)
+        request->method = common->method;
+    if (common->body.size > 0)
+        request->body = common->body;
+    if (common->fields.count > 0)
+        request->fields = common->fields;
+    if (common->authorization != NULL)
+        request->authorization = common->authorization;
+    if (common->tls.authority_file != NULL)
+        request->tls.authority_file = common->tls.authority_file;
+}
+
+static enum round_next next_of_config(struct fetch_run *run, struct fetch_request *request) {
+    const struct config_urls *urls = &run->config->fetch.urls;
+    if (run->next == urls->count)
+        return ROUND_END;
+    *request = fetcher_request(&urls->entries[run->next++]);
+    return ROUND_MORE;
+}
+
+static enum round_next next_of_source(struct fetch_run *run, struct fetch_request *request) {
+    switch (url_source_next(&run->source, &request->url)) {
+    case URL_SOURCE_URL:
+        return ROUND_MORE;
+    case URL_SOURCE_LATER:
+        return ROUND_LATER;
+    case URL_SOURCE_ERROR:
+        progress_clear(&run->progress);
+        output_complain("%s: %s", run->source.failed_name, error_text(run->source.error));
+        run->source_failed = true;
+        return ROUND_END;
+    case URL_SOURCE_END:
+    default:
+        return ROUND_END;
+    }
 }
 
 static enum round_next next(struct round *round, struct fetch_request *request) {
     struct fetch_run *run = container_of(round, struct fetch_run, round);
-    if (run->next == run->urls.count)
-        return ROUND_END;
-    request->url = url_list_at(&run->urls, run->next++);
+    enum round_next next =
+        run->arguments->url_count > 0 ? next_of_source(run, request) : next_of_config(run, request);
+    if (next != ROUND_MORE)
+        return next;
+    if (resume_file_has(&run->resume, round->started, request->url))
+        return ROUND_SKIP;
+    fill_request(run, request);
     return ROUND_MORE;
 }
 
-/* ---- progress ------------------------------------------------------------------------------- */
-
-static void clear_progress(struct fetch_run *run) {
-    if (run->progress_shown)
-        fputs("\r\033[K", stderr);
-    run->progress_shown = false;
+static void source_ready(struct url_source *source) {
+    round_go_on(&container_of(source, struct fetch_run, source)->round);
 }
-
-static void show_progress(struct timer *timer) {
-    struct fetch_run *run = container_of(timer, struct fetch_run, progress);
-    const struct session_statistics *statistics = session_statistics(run->session);
-    uint64_t done = counter_read(&statistics->fetches);
-    double seconds = (double)(run->loop->now - run->started) / (double)SECOND;
-    clear_progress(run);
-    fprintf(stderr, "%llu of %zu, %llu failed, %.0f a second", (unsigned long long)done,
-            run->urls.count, (unsigned long long)(done - counter_read(&statistics->succeeded)),
-            seconds > 0 ? (double)done / seconds : 0);
-    fflush(stderr);
-    run->progress_shown = true;
-    loop_start_timer(run->loop, timer, run->loop->now + PROGRESS_MILLISECONDS * MILLISECOND);
-}
-
-static const struct timer_handler progress_handler = {"fetch_progress", show_progress};
 
 /* ---- results -------------------------------------------------------------------------------- */
 
-/* Nobody reads what is printed: the rest need not be fetched. */
+/* Nothing more is wanted: what is under way is cancelled, and what waits for input waits no more.
+ */
+static void give_up(struct fetch_run *run) {
+    url_source_stop(&run->source);
+    session_stop(run->session);
+    round_cancel(&run->round);
+    round_go_on(&run->round);
+}
+
+/* Nobody reads what is printed: the rest need not be fetched. What was printed counts as done. */
 static void write_output(struct fetch_run *run) {
-    clear_progress(run);
+    progress_clear(&run->progress);
     if (!run->output_failed && !output_write(buffer_bytes(&run->output))) {
         run->output_failed = true;
-        run->cancelled = true;
-        round_cancel(&run->round);
+        give_up(run);
     }
     buffer_clear(&run->output);
+    if (run->output_failed || run->arguments->resume == NULL)
+        return;
+    enum error error = resume_file_write(&run->resume);
+    if (error != ERROR_NONE) {
+        output_complain("%s: %s", run->arguments->resume, error_text(error));
+        run->output_failed = true;
+        give_up(run);
+    }
 }
 
 static void flush(struct task *task) {
@@ -182,17 +151,32 @@ static void note_cause(struct fetch_run *run, const struct fetch_result *result)
     buffer_fini(&text);
 }
 
+static enum error append_result(struct fetch_run *run, const struct fetch_result *result) {
+    switch (run->arguments->format) {
+    case FETCH_FORMAT_JSON:
+        return fetch_result_append_json(result, &run->output);
+    case FETCH_FORMAT_CSV:
+        return fetch_result_append_csv(result, &run->output);
+    case FETCH_FORMAT_TEXT:
+    default:
+        return fetch_result_append_text(result, &run->output);
+    }
+}
+
 static void take_result(struct round *round, const struct fetch_result *result) {
     struct fetch_run *run = container_of(round, struct fetch_run, round);
     note_cause(run, result);
-    enum error error = run->arguments->json ? fetch_result_append_json(result, &run->output)
-                                            : fetch_result_append_text(result, &run->output);
+    enum error error = append_result(run, result);
     if (error == ERROR_NONE)
         error = buffer_append_byte(&run->output, '\n');
+    if (error == ERROR_NONE && result->error == ERROR_NONE && run->arguments->resume != NULL)
+        error = resume_file_add(&run->resume, result->index, result->url);
     if (error != ERROR_NONE)
         output_complain("a result could not be printed: %s", error_text(error));
     loop_post_turn_end(run->loop, &run->flush);
 }
+
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct fetch_run, signals)->loop);
@@ -205,51 +189,76 @@ static void session_closed(void *context) {
 
 static void round_ended(struct round *round) {
     struct fetch_run *run = container_of(round, struct fetch_run, round);
-    loop_stop_timer(run->loop, &run->progress);
     loop_unpost(&run->flush);
     write_output(run);
+    progress_stop(&run->progress);
+    loop_stop_timer(run->loop, &run->grace);
     session_close(run->session, session_closed, run);
 }
 
 static const struct round_events round_events = {next, take_result, round_ended};
 
-/* ---- running -------------------------------------------------------------------------------- */
+static void grace_over(struct timer *timer) {
+    round_cancel(&container_of(timer, struct fetch_run, grace)->round);
+}
+
+static const struct timer_handler grace_handler = {"fetch_grace", grace_over};
 
 static void signal_received(struct signals *signals, int number) {
     struct fetch_run *run = container_of(signals, struct fetch_run, signals);
     if (run->interrupted)
         _exit(128 + number);
     run->interrupted = true;
-    round_cancel(&run->round);
+    url_source_stop(&run->source);
+    session_stop(run->session);
+    loop_start_timer(run->loop, &run->grace, run->loop->now + GRACE_SECONDS * SECOND);
+    round_go_on(&run->round);
 }
 
 static int exit_code(const struct fetch_run *run) {
     if (run->interrupted)
         return EXIT_INTERRUPTED;
+    if (run->source_failed)
+        return EXIT_USAGE;
     return run->round.failed > 0 || run->output_failed ? EXIT_SOME_FAILED : EXIT_ALL_WELL;
 }
 
-static enum error start(struct fetch_run *run, struct pool *pool, const struct config *config) {
-    const struct session_options options = fetcher_options(config);
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+/* How many URLs there are, 0 if that is not known before they are read. */
+static size_t count_urls(const struct fetch_run *run) {
+    if (run->arguments->url_count == 0)
+        return run->config->fetch.urls.count;
+    return url_source_count(run->loop, run->arguments->urls, run->arguments->url_count);
+}
+
+static enum error start(struct fetch_run *run, struct pool *pool) {
+    const struct session_options options = fetcher_options(run->config);
     const struct round_options round = {
         .policy = run->arguments->fail_fast ? SCOPE_FAIL_FAST : SCOPE_COLLECT,
-        .window = fetcher_window(config),
+        .window = fetcher_window(run->config),
+        .unordered = run->arguments->unordered,
     };
     enum error error = session_new(run->loop, pool, &options, &run->session);
     if (error == ERROR_NONE)
         error = signals_open(&run->signals, run->loop, signal_received);
-    run->started = run->loop->now;
+    if (error == ERROR_NONE && run->arguments->format == FETCH_FORMAT_CSV) {
+        error = fetch_result_append_csv_head(&run->output);
+        if (error == ERROR_NONE)
+            error = buffer_append_byte(&run->output, '\n');
+    }
+    if (error != ERROR_NONE)
+        return error;
     run->flush.handler = &flush_handler;
-    run->progress.handler = &progress_handler;
-    if (error == ERROR_NONE && isatty(STDERR_FILENO))
-        loop_start_timer(run->loop, &run->progress,
-                         run->loop->now + PROGRESS_MILLISECONDS * MILLISECOND);
-    if (error == ERROR_NONE)
-        error = round_start(&run->round, run->session, &round, &round_events);
-    return error;
+    run->grace.handler = &grace_handler;
+    url_source_init(&run->source, run->loop, run->arguments->urls, run->arguments->url_count,
+                    source_ready);
+    progress_start(&run->progress, &run->round, run->loop,
+                   isatty(STDERR_FILENO) ? count_urls(run) : 0);
+    return round_start(&run->round, run->session, &round, &round_events);
 }
 
-static int fetch_all(struct fetch_run *run, const struct config *config) {
+static int fetch_all(struct fetch_run *run) {
     struct workers workers;
     struct ring_refusal refusal;
     struct pool *pool = NULL;
@@ -263,14 +272,15 @@ static int fetch_all(struct fetch_run *run, const struct config *config) {
         return EXIT_SOME_FAILED;
     }
     run->loop = workers.loops[0];
-    enum error error = pool_new(fetcher_threads(config), &pool);
+    enum error error = pool_new(fetcher_threads(run->config), &pool);
     if (error == ERROR_NONE)
-        error = start(run, pool, config);
+        error = start(run, pool);
     if (error != ERROR_NONE) {
         output_complain("cannot start: %s", error_text(error));
         return EXIT_SOME_FAILED;
     }
     loop_run(run->loop);
+    url_source_fini(&run->source);
     pool_free(pool);
     workers_stop(&workers);
     if (run->cause != NULL)
@@ -278,28 +288,35 @@ static int fetch_all(struct fetch_run *run, const struct config *config) {
     return exit_code(run);
 }
 
-int command_fetch(int count, char **arguments) {
-    struct fetch_arguments parsed = {0};
-    struct config config;
-    if (!parse_arguments(&parsed, count, arguments) ||
-        command_load_config(&config, parsed.config) != EXIT_ALL_WELL)
-        return EXIT_USAGE;
-    if (parsed.concurrency_given)
-        config.fetch.concurrency = parsed.concurrency;
-    if (parsed.per_host_given)
-        config.fetch.per_host = parsed.per_host;
-    struct fetch_run run = {.arguments = &parsed};
-    enum error error = gather_urls(&run, &config, count, arguments);
+static int run_with(const struct fetch_arguments *arguments, const struct config *config) {
+    struct fetch_run run = {.arguments = arguments, .config = config, .resume.descriptor = -1};
+    enum error error = ERROR_NONE;
     int code = EXIT_USAGE;
+    if (arguments->resume != NULL)
+        error = resume_file_init(&run.resume, arguments->resume);
     if (error != ERROR_NONE)
-        output_complain("the URLs could not be read: %s", error_text(error));
-    else if (run.urls.count == 0 && parsed.first_url == count && parsed.config == NULL)
-        output_complain("no URLs; see 'ringcast fetch --help'");
+        output_complain("%s: %s", arguments->resume, error_text(error));
     else
-        code = fetch_all(&run, &config);
-    url_list_fini(&run.urls);
+        code = fetch_all(&run);
+    resume_file_fini(&run.resume);
     buffer_fini(&run.output);
     memory_free(run.cause);
+    return code;
+}
+
+int command_fetch(int count, char **arguments) {
+    struct fetch_arguments parsed;
+    struct config config = {0};
+    int code = EXIT_USAGE;
+    if (fetch_arguments_parse(&parsed, count, arguments) &&
+        command_load_config(&config, parsed.config) == EXIT_ALL_WELL) {
+        fetch_arguments_apply(&parsed, &config.fetch);
+        if (parsed.url_count == 0 && parsed.config == NULL)
+            output_complain("no URLs; see 'ringcast fetch --help'");
+        else
+            code = run_with(&parsed, &config);
+    }
     config_fini(&config);
+    fetch_arguments_fini(&parsed);
     return code;
 }

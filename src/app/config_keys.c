@@ -26,6 +26,11 @@
 #define FITS_listen(structure, field)        HAS_TYPE(structure, field, char *)
 #define FITS_file(structure, field)          HAS_TYPE(structure, field, char *)
 #define FITS_url(structure, field)           HAS_TYPE(structure, field, char *)
+#define FITS_method(structure, field)        HAS_TYPE(structure, field, char *)
+#define FITS_text(structure, field)          HAS_TYPE(structure, field, char *)
+#define FITS_basic(structure, field)         HAS_TYPE(structure, field, char *)
+#define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
+#define FITS_headers(structure, field)       HAS_TYPE(structure, field, struct config_headers)
 #define FITS_urls(structure, field)          HAS_TYPE(structure, field, struct config_urls)
 #define FITS_channels(structure, field)      HAS_TYPE(structure, field, struct config_channels)
 
@@ -103,6 +108,13 @@ static const struct config_key url_keys[] = {
     URL_KEY(url,                 url,           NULL,             ANY),
     URL_KEY(every,               duration,      NULL,             ZERO_OR_RANGE(SECOND, 365 * DAY)),
     URL_KEY(channel,             channel_name,  NULL,             ANY),
+    URL_KEY(method,              method,        NULL,             ANY),
+    URL_KEY(headers,             headers,       NULL,             ANY),
+    URL_KEY(body,                text,          NULL,             ANY),
+    URL_KEY(basic,               basic,         NULL,             ANY),
+    URL_KEY(bearer,              bearer,        NULL,             ANY),
+    URL_KEY(ca,                  file,          NULL,             ANY),
+    URL_KEY(insecure,            flag,          NULL,             ANY),
 };
 
 /* An entry of hub.channels. */

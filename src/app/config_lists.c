@@ -38,7 +38,10 @@ static enum error read_url_element(struct config_reader *reader, const struct js
         return url_key->type->read(reader, url_key, element, &url->url);
     if (element->type != JSON_OBJECT || !has_member(element, url_key->path))
         return config_refuse(reader, element, "a URL, or an object with \"url\"");
-    return config_table_read(reader, &config_url_keys, element, url);
+    enum error error = config_table_read(reader, &config_url_keys, element, url);
+    if (error == ERROR_NONE && url->basic != NULL && url->bearer != NULL)
+        return config_report(reader, element->line, "expected \"basic\" or \"bearer\", not both");
+    return error;
 }
 
 static enum error read_url_elements(struct config_reader *reader, const struct json_value *array,

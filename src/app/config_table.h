@@ -56,6 +56,11 @@ extern const struct config_type config_type_channel_name;  /* char *, owned, as 
 extern const struct config_type config_type_listen;
 extern const struct config_type config_type_file;
 extern const struct config_type config_type_url;
+extern const struct config_type config_type_method;
+extern const struct config_type config_type_text;
+extern const struct config_type config_type_basic;    /* the value of Authorization */
+extern const struct config_type config_type_bearer;   /* the same */
+extern const struct config_type config_type_headers;  /* struct config_headers */
 extern const struct config_type config_type_urls;     /* struct config_urls */
 extern const struct config_type config_type_channels; /* struct config_channels */
 

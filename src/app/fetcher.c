@@ -23,6 +23,17 @@ struct session_options fetcher_options(const struct config *config) {
     };
 }
 
+struct fetch_request fetcher_request(const struct config_url *url) {
+    return (struct fetch_request){
+        .url = url->url,
+        .method = bytes_of(url->method != NULL ? url->method : ""),
+        .fields = {url->headers.items, url->headers.count},
+        .body = bytes_of(url->body != NULL ? url->body : ""),
+        .authorization = url->basic != NULL ? url->basic : url->bearer,
+        .tls = {.authority_file = url->ca, .accept_any_certificate = url->insecure},
+    };
+}
+
 unsigned fetcher_threads(const struct config *config) {
     if (config->hash.threads != CONFIG_AUTO)
         return config->hash.threads;

@@ -7,6 +7,9 @@
 
 struct session_options fetcher_options(const struct config *config);
 
+/* What an element of fetch.urls asks for. Borrows its texts. */
+struct fetch_request fetcher_request(const struct config_url *url);
+
 /* Threads for hashing: as configured, or one for each processor but the loop's, at least one. */
 unsigned fetcher_threads(const struct config *config);
 

@@ -69,7 +69,7 @@ static enum error start_schedule(struct service *service) {
     if (entries == NULL)
         return ERROR_NO_MEMORY;
     for (size_t i = 0; i < fetch->urls.count; i++)
-        entries[i] = (struct schedule_entry){.request.url = fetch->urls.entries[i].url,
+        entries[i] = (struct schedule_entry){.request = fetcher_request(&fetch->urls.entries[i]),
                                              .every = fetch->urls.entries[i].every,
                                              .context = fetch->urls.entries[i].channel};
     enum error error = ERROR_NONE;

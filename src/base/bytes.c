@@ -100,10 +100,16 @@ enum error buffer_append_byte(struct buffer *buffer, uint8_t byte) {
 
 enum error buffer_format(struct buffer *buffer, const char *format, ...) {
     va_list arguments;
+    size_t room = buffer->capacity - buffer->size;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length =
+        vsnprintf((char *)buffer->data + (room > 0 ? buffer->size : 0), room, format, arguments);
     va_end(arguments);
     assert(length >= 0);
+    if ((size_t)length < room) {
+        buffer->size += (size_t)length;
+        return ERROR_NONE;
+    }
     /* vsnprintf writes a NUL behind the text: room for it, though it is not counted */
     enum error error = buffer_reserve(buffer, (size_t)length + 1);
     if (error != ERROR_NONE)

@@ -31,9 +31,23 @@ static enum error append_character(struct buffer *out, uint32_t code_point) {
     return buffer_append(out, encoded, utf8_encode(code_point, encoded));
 }
 
+/* How many bytes at the beginning stand for themselves. */
+static size_t plain_size(struct bytes text) {
+    size_t size = 0;
+    while (size < text.size && text.data[size] < 0x7F && !must_escape(text.data[size]))
+        size++;
+    return size;
+}
+
 enum error json_append_string(struct buffer *out, struct bytes text) {
     enum error error = buffer_append_byte(out, '"');
     while (error == ERROR_NONE && text.size > 0) {
+        size_t plain = plain_size(text);
+        if (plain > 0) {
+            error = buffer_append(out, text.data, plain);
+            text = bytes_after(text, plain);
+            continue;
+        }
         uint32_t code_point;
         size_t used = utf8_decode(text, &code_point);
         error = append_character(out, code_point);

@@ -86,6 +86,11 @@ static void cancelled(struct scope_member *member) {
                error_text(ERROR_CANCELLED));
 }
 
+void fetch_cancel_unbegun(struct fetch *fetch) {
+    if (fetch->started == 0)
+        fetch_fail(fetch, ERROR_CANCELLED, error_text(ERROR_CANCELLED));
+}
+
 static void total_passed(struct timer *timer) {
     struct fetch *fetch = container_of(timer, struct fetch, total);
     char detail[64];
@@ -255,6 +260,8 @@ static struct fetch *fetch_new(struct session *session, const struct fetch_reque
 enum error session_fetch(struct session *session, struct scope *scope,
                          const struct fetch_request *request, size_t index, fetch_done *done,
                          void *context) {
+    if (session->stopped)
+        return ERROR_CANCELLED;
     struct fetch *fetch = fetch_new(session, request);
     if (fetch == NULL)
         return ERROR_NO_MEMORY;

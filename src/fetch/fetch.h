@@ -72,6 +72,9 @@ struct fetch {
 
 /* ---- fetch.c -------------------------------------------------------------------------------- */
 
+/* Cancels it if it has not begun. */
+void fetch_cancel_unbegun(struct fetch *fetch);
+
 /* It has a slot. */
 void fetch_begin(struct fetch *fetch);
 

@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 
+enum place { PLACE_AWAITED, PLACE_ARRIVED, PLACE_SKIPPED };
+
 static void pull(struct round *round);
 
 /* ---- results in order ----------------------------------------------------------------------- */
@@ -28,21 +30,35 @@ static void hand_out_now(struct round *round, struct fetch_result *result) {
 static void hand_out(struct round *round) {
     while (!round->options.unordered && round->handed_out < round->started) {
         size_t slot = round->handed_out % round->options.window;
-        if (!round->arrived[slot])
+        uint8_t place = round->places[slot];
+        if (place == PLACE_AWAITED)
             return;
-        round->arrived[slot] = false;
-        hand_out_now(round, &round->window[slot]);
+        round->places[slot] = PLACE_AWAITED;
+        if (place == PLACE_SKIPPED)
+            round->handed_out++;
+        else
+            hand_out_now(round, &round->window[slot]);
     }
 }
 
 static void keep(struct round *round, struct fetch_result *result) {
+    round->done++;
+    round->done_badly += result->error != ERROR_NONE;
     if (round->options.unordered) {
         hand_out_now(round, result);
         return;
     }
     size_t slot = result->index % round->options.window;
     round->window[slot] = *result;
-    round->arrived[slot] = true;
+    round->places[slot] = PLACE_ARRIVED;
+}
+
+static void skip(struct round *round) {
+    if (round->options.unordered)
+        round->handed_out++;
+    else
+        round->places[round->started % round->options.window] = PLACE_SKIPPED;
+    round->started++;
 }
 
 /* The first failure that is not a cancellation is what a fail-fast round names as its cause. */
@@ -87,12 +103,14 @@ static void pull(struct round *round) {
     if (round->pulling)
         return;
     round->pulling = true;
-    while (next == ROUND_MORE && !round->exhausted &&
+    while ((next == ROUND_MORE || next == ROUND_SKIP) && !round->exhausted &&
            round->started - round->handed_out < round->options.window) {
         struct fetch_request request = {0};
         next = round->events->next(round, &request);
         if (next == ROUND_MORE)
             start_one(round, &request);
+        else if (next == ROUND_SKIP)
+            skip(round);
         round->exhausted = next == ROUND_END;
         hand_out(round);
     }
@@ -108,9 +126,9 @@ static void scope_ended(struct scope *scope) {
     scope_take_error(scope); /* each result carries its own */
     scope_fini(scope);
     memory_free(round->window);
-    memory_free(round->arrived);
+    memory_free(round->places);
     round->window = NULL;
-    round->arrived = NULL;
+    round->places = NULL;
     round->events->ended(round);
 }
 
@@ -118,10 +136,10 @@ enum error round_start(struct round *round, struct session *session,
                        const struct round_options *options, const struct round_events *events) {
     *round = (struct round){.events = events, .session = session, .options = *options};
     round->window = memory_allocate_zeroed(options->window * sizeof *round->window);
-    round->arrived = memory_allocate_zeroed(options->window * sizeof *round->arrived);
-    if (round->window == NULL || round->arrived == NULL) {
+    round->places = memory_allocate_zeroed(options->window * sizeof *round->places);
+    if (round->window == NULL || round->places == NULL) {
         memory_free(round->window);
-        memory_free(round->arrived);
+        memory_free(round->places);
         return ERROR_NO_MEMORY;
     }
     scope_init(&round->scope, session_loop(session), NULL, options->policy, scope_ended);

@@ -42,7 +42,7 @@ static struct origin *origin_new(struct session *session, struct trust *trust, s
 static struct origin *origin_of(struct session *session, const struct fetch *fetch) {
     struct trust *trust = NULL;
     if (fetch->hop.url.scheme == URL_HTTPS) {
-        trust = trust_of(session, fetch->request.tls);
+        trust = trust_of(session, &fetch->request.tls);
         if (trust == NULL)
             return NULL;
     }
@@ -191,6 +191,23 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
     session->dispatch.handler = &dispatch_handler;
     *session_out = session;
     return ERROR_NONE;
+}
+
+static void cancel_waiting(struct map_node *node, void *context) {
+    struct origin *origin = container_of(node, struct origin, node);
+    (void)context;
+    origin->active++; /* so that it stays until its list has been gone through */
+    list_for_each_safe (link, &origin->waiting) {
+        fetch_cancel_unbegun(container_of(link, struct fetch, link));
+    }
+    origin->active--;
+    note_readiness(origin);
+    origin_collect(origin);
+}
+
+void session_stop(struct session *session) {
+    session->stopped = true;
+    map_visit(&session->origins, cancel_waiting, NULL);
 }
 
 void session_close(struct session *session, void (*closed)(void *context), void *context) {

@@ -49,6 +49,7 @@ struct session {
     struct list_node idle;  /* connections of all origins, the longest idle first */
     size_t idle_count;
     unsigned active;
+    bool stopped; /* see session_stop() */
     struct task dispatch;
     struct buffer scratch; /* for texts that are put together on the way */
     struct session_statistics statistics;
@@ -93,7 +94,7 @@ void origin_collect(struct origin *origin);
 
 /* ---- trust.c: TLS contexts ------------------------------------------------------------------ */
 
-/* The session's trust with these options (NULL: the session's own), or NULL for want of memory. */
+/* The session's trust with these options, or NULL for want of memory. */
 struct trust *trust_of(struct session *session, const struct tls_client_options *options);
 
 /* Makes its context unless it is there. On an error `detail` says why. */

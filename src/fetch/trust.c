@@ -58,15 +58,15 @@ static struct trust *trust_new(struct session *session, const struct tls_client_
 }
 
 struct trust *trust_of(struct session *session, const struct tls_client_options *options) {
-    const struct tls_client_options own = {.authority_file = session->options.authorities};
-    if (options == NULL)
-        options = &own;
+    struct tls_client_options wanted = *options;
+    if (wanted.authority_file == NULL && !wanted.accept_any_certificate)
+        wanted.authority_file = session->options.authorities;
     list_for_each (node, &session->trusts) {
         struct trust *trust = container_of(node, struct trust, link);
-        if (same_options(&trust->options, options))
+        if (same_options(&trust->options, &wanted))
             return trust;
     }
-    return trust_new(session, options);
+    return trust_new(session, &wanted);
 }
 
 enum error trust_open(struct trust *trust, struct tls_detail *detail) {

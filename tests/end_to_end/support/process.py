@@ -96,16 +96,18 @@ class Process:
     has an end.
     """
 
-    def __init__(self, arguments, folder, environment=None, with_input=False, stdout=None):
+    def __init__(self, arguments, folder, environment=None, with_input=False, stdout=None,
+                 stderr=None):
         self.arguments = [str(argument) for argument in arguments]
         self.is_ringcast = self.arguments[0] == RINGCAST
         self.was_killed = False
         self.popen = subprocess.Popen(
             self.arguments, cwd=folder, env={**ENVIRONMENT, **(environment or {})},
             stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
-            stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+            stdout=stdout or subprocess.PIPE, stderr=stderr or subprocess.PIPE,
+            preexec_fn=die_with_parent)
         self.stdout = Output(self.popen.stdout or open(os.devnull, "rb"))
-        self.stderr = Output(self.popen.stderr)
+        self.stderr = Output(self.popen.stderr or open(os.devnull, "rb"))
 
     @property
     def pid(self):

@@ -132,8 +132,38 @@ static void check_url(const struct config_url *url, const char *text, uint64_t e
     assert_string_equal(url->channel, channel);
 }
 
+static void check_plain_request(const struct config_url *url) {
+    assert_null(url->method);
+    assert_null(url->body);
+    assert_null(url->basic);
+    assert_null(url->bearer);
+    assert_null(url->ca);
+    assert_int_equal(url->headers.count, 0);
+    assert_false(url->insecure);
+}
+
+static void check_form(const struct config_url *url) {
+    assert_string_equal(url->method, "PUT");
+    assert_string_equal(url->body, "a=1&b=2");
+    assert_string_equal(url->ca, "/etc/own.pem");
+    assert_string_equal(url->basic, "Basic bWU6c2VjcmV0");
+    assert_int_equal(url->headers.count, 2);
+    assert_true(bytes_equal(url->headers.items[0].name, bytes_of("Content-Type")));
+    assert_true(
+        bytes_equal(url->headers.items[0].value, bytes_of("application/x-www-form-urlencoded")));
+    assert_true(bytes_equal(url->headers.items[1].name, bytes_of("X-Empty")));
+    assert_int_equal(url->headers.items[1].value.size, 0);
+}
+
 static void check_everything_fetch(const struct config_fetch *fetch) {
-    assert_int_equal(fetch->urls.count, 4);
+    assert_int_equal(fetch->urls.count, 6);
+    check_form(&fetch->urls.entries[4]);
+    check_plain_request(&fetch->urls.entries[0]);
+    check_url(&fetch->urls.entries[5], "https://localhost/api", 10 * MINUTE, "found");
+    assert_string_equal(fetch->urls.entries[5].bearer, "Bearer abc.def");
+    assert_true(fetch->urls.entries[5].insecure);
+    assert_int_equal(fetch->redirects, 3);
+    assert_int_equal(fetch->retries, 4);
     check_url(&fetch->urls.entries[0], "https://example.org/", 10 * MINUTE, "found");
     check_url(&fetch->urls.entries[1], "http://localhost:8080/slow", 30 * SECOND, "pages");
     check_url(&fetch->urls.entries[2], "http://127.0.0.1/", 0, "once");

@@ -269,9 +269,10 @@ static void test_an_unknown_key_gets_a_suggestion(void **state) {
          "config.json:1: hub.channels.x.pubish: unknown key; did you mean \"publish\"?\n"},
         {"{\"hub\": {\"channels\": {\"x\": {\"retain\": {\"byte\": 1}}}}}",
          "config.json:1: hub.channels.x.retain.byte: unknown key; did you mean \"bytes\"?\n"},
-        {"{\"fetch\": {\"urls\": [{\"url\": \"http://a/\", \"method\": \"GET\"}]}}",
-         "config.json:1: fetch.urls[0].method: unknown key; known here: \"url\", \"every\", "
-         "\"channel\"\n"},
+        {"{\"fetch\": {\"urls\": [{\"url\": \"http://a/\", \"password\": \"GET\"}]}}",
+         "config.json:1: fetch.urls[0].password: unknown key; known here: \"url\", \"every\", "
+         "\"channel\", \"method\", \"headers\", \"body\", \"basic\", \"bearer\", \"ca\", "
+         "\"insecure\"\n"},
         {"{\"listen\": \"localhost:1\"}",
          "config.json:1: listen: unknown key; known here: \"workers\", \"shutdown_timeout\", "
          "\"drain\", \"fetch\", \"hash\", \"hub\", \"admin\", \"ring\", \"log\"\n"},
@@ -388,6 +389,57 @@ static void test_a_password_in_a_url_is_refused_and_not_shown(void **state) {
     check_url_refused("http://user:secret@a:99999/", "", "URL has an invalid port");
     check_url_refused("http://user:secret@/", "", "URL has an invalid host");
     check_url_refused("ftp://user:secret@a/", "", "URL scheme is neither http nor https");
+}
+
+static void check_request_line(const char *key, const char *value, const char *expected) {
+    struct buffer text = {0}, line = {0};
+    assert_int_equal(
+        buffer_format(&text, "{\"fetch\":{\"urls\":[{\"url\":\"http://a/\",%s:%s}]}}", key, value),
+        ERROR_NONE);
+    assert_int_equal(buffer_format(&line, "config.json:1: fetch.urls[0]%s\n", expected),
+                     ERROR_NONE);
+    assert_int_equal(buffer_append_byte(&line, '\0'), ERROR_NONE);
+    check_lines(buffer_bytes(&text), (const char *)line.data);
+    buffer_fini(&text);
+    buffer_fini(&line);
+}
+
+/* What may be a secret is never shown. */
+static void test_what_a_request_may_not_say(void **state) {
+    (void)state;
+    check_request_line("\"method\"", "\"CONNECT\"",
+                       ".method: found \"CONNECT\", expected a method such as \"POST\", but "
+                       "CONNECT and TRACE");
+    check_request_line("\"method\"", "\"a b\"",
+                       ".method: found \"a b\", expected a method such as \"POST\", but CONNECT "
+                       "and TRACE");
+    check_request_line("\"body\"", "1", ".body: found 1, expected a text");
+    check_request_line("\"headers\"", "[]",
+                       ".headers: found an array, expected an object of at most 64 fields, each "
+                       "a text");
+    static const char *const headers[] = {
+        "{\"Host\":\"a\"}",      "{\"Content-Length\":\"1\"}",   "{\"transfer-encoding\":\"x\"}",
+        "{\"a b\":\"secret\"}",  "{\"a\":\"secret\\r\\nb: c\"}", "{\"a\":1}",
+        "{\"Connection\":\"x\"}"};
+    static const char *const names[] = {
+        ".Host", ".Content-Length", ".transfer-encoding", "[\"a b\"]", ".a", ".a", ".Connection"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char expected[256];
+        snprintf(expected, sizeof expected,
+                 ".headers%s: expected a field that may be set, and its value in one line",
+                 names[i]);
+        check_request_line("\"headers\"", headers[i], expected);
+    }
+    static const char basic[] = ".basic: expected \"USER:PASSWORD\", or {\"file\": NAME} with that";
+    check_request_line("\"basic\"", "\"secret\"", basic);
+    check_request_line("\"basic\"", "\"me:sec\\nret\"", basic);
+    check_request_line("\"basic\"", "{\"path\":\"secret\"}", basic);
+    check_request_line("\"bearer\"", "\"secret token\"",
+                       ".bearer: expected a token, or {\"file\": NAME} with that");
+    check_request_line("\"bearer\"", "{\"file\":\"/nowhere/token\"}",
+                       ".bearer: the file cannot be read: not found");
+    check_request_line("\"basic\":\"a:b\",\"bearer\"", "\"c\"",
+                       ": expected \"basic\" or \"bearer\", not both");
 }
 
 static void test_a_url_longer_than_is_read(void **state) {
@@ -527,6 +579,7 @@ int main(void) {
         cmocka_unit_test(test_every_part_of_a_url_is_judged),
         cmocka_unit_test(test_urls_are_taken_as_people_write_them),
         cmocka_unit_test(test_a_password_in_a_url_is_refused_and_not_shown),
+        cmocka_unit_test(test_what_a_request_may_not_say),
         cmocka_unit_test(test_a_url_longer_than_is_read),
         cmocka_unit_test(test_a_repeated_key_names_both_lines),
         cmocka_unit_test(test_a_group_must_be_an_object),
