@@ -39,11 +39,13 @@ struct config_url {
     char *channel;  /* where its results are published */
     char *method;   /* NULL: GET */
     struct config_headers headers;
-    char *body;    /* NULL: none */
-    char *basic;   /* the value of Authorization, secret; NULL: none */
-    char *bearer;  /* the same; not both */
-    char *ca;      /* a PEM file of authorities to trust for this URL; NULL: those of `fetch` */
-    bool insecure; /* its certificate is not looked at */
+    char *body;        /* NULL: none */
+    char *basic;       /* the value of Authorization, secret; NULL: none */
+    char *bearer;      /* the same; not both */
+    char *ca;          /* a PEM file of authorities to trust for this URL; NULL: those of `fetch` */
+    char *certificate; /* a PEM file, shown to the server if it asks; NULL: none */
+    char *key;         /* and the file of its key */
+    bool insecure;     /* its certificate is not looked at */
 };
 
 struct config_urls {

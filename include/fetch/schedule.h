@@ -4,6 +4,9 @@
  * URLs with the same interval form a group. A group is fetched in one round, whose results come in
  * the order of the list; the next begins one interval, give or take the jitter, after the last
  * began, or when that has ended if it took longer: a URL is never fetched twice at once.
+ *
+ * A content that came with validators is asked for with them the next time. Where the origin says
+ * that it is unchanged, the result has the title and the digest of the content that we have.
  */
 #ifndef RINGCAST_FETCH_SCHEDULE_H
 #define RINGCAST_FETCH_SCHEDULE_H

@@ -114,6 +114,8 @@ static const struct config_key url_keys[] = {
     URL_KEY(basic,               basic,         NULL,             ANY),
     URL_KEY(bearer,              bearer,        NULL,             ANY),
     URL_KEY(ca,                  file,          NULL,             ANY),
+    URL_KEY(certificate,         file,          NULL,             ANY),
+    URL_KEY(key,                 file,          NULL,             ANY),
     URL_KEY(insecure,            flag,          NULL,             ANY),
 };
 

@@ -41,6 +41,9 @@ static enum error read_url_element(struct config_reader *reader, const struct js
     enum error error = config_table_read(reader, &config_url_keys, element, url);
     if (error == ERROR_NONE && url->basic != NULL && url->bearer != NULL)
         return config_report(reader, element->line, "expected \"basic\" or \"bearer\", not both");
+    if (error == ERROR_NONE && (url->certificate == NULL) != (url->key == NULL))
+        return config_report(reader, element->line,
+                             "expected \"certificate\" and \"key\", or neither");
     return error;
 }
 

@@ -30,7 +30,10 @@ struct fetch_request fetcher_request(const struct config_url *url) {
         .fields = {url->headers.items, url->headers.count},
         .body = bytes_of(url->body != NULL ? url->body : ""),
         .authorization = url->basic != NULL ? url->basic : url->bearer,
-        .tls = {.authority_file = url->ca, .accept_any_certificate = url->insecure},
+        .tls = {.authority_file = url->ca,
+                .certificate_file = url->certificate,
+                .key_file = url->key,
+                .accept_any_certificate = url->insecure},
     };
 }
 

@@ -6,13 +6,18 @@
 #include "base/list.h"
 #include "base/memory.h"
 
+/* However often it was unchanged: after this time the content is fetched again, to be sure. */
+enum { FULL_HOURS = 24 };
+
 enum { RETRY_SECONDS = 1 }; /* of a round that had no memory to begin and is due only once */
 
 /* A URL and what its last round said. */
 struct watched {
     struct schedule_entry entry;
-    struct fetch_result last;
+    struct fetch_result last; /* its URL, and its validators' texts, are not kept here */
     bool known;
+    struct fetch_validators validators; /* of the last content; its texts are owned */
+    uint64_t full_time;                 /* when that came */
 };
 
 struct group {
@@ -56,16 +61,61 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     struct group *group = group_of(round);
     if (group->next == group->count)
         return ROUND_END;
-    *request = group->members[group->next++]->entry.request;
+    struct watched *watched = group->members[group->next++];
+    *request = watched->entry.request;
+    request->wants_validators = group->every > 0;
+    if (watched->validators.url != NULL &&
+        loop_of(group->schedule)->now - watched->full_time < FULL_HOURS * HOUR)
+        request->validators = &watched->validators;
     return ROUND_MORE;
 }
 
-/* Keeps what is compared next time: the texts move, the lent result is only read. */
+static char *copy_text(const char *text) {
+    return text == NULL ? NULL : memory_copy_text(text, strlen(text));
+}
+
+static void forget_validators(struct watched *watched) {
+    memory_free((char *)(uintptr_t)watched->validators.url);
+    memory_free((char *)(uintptr_t)watched->validators.etag);
+    memory_free((char *)(uintptr_t)watched->validators.last_modified);
+    watched->validators = (struct fetch_validators){0};
+}
+
+/* With a 304 they stay as they are. Without memory for them the next fetch is a whole one. */
+static void keep_validators(struct watched *watched, const struct fetch_result *result,
+                            uint64_t now) {
+    if (result->unchanged)
+        return;
+    forget_validators(watched);
+    if (result->error != ERROR_NONE || (result->etag == NULL && result->last_modified == NULL))
+        return;
+    watched->full_time = now;
+    watched->validators =
+        (struct fetch_validators){.url = copy_text(result->final_url),
+                                  .etag = copy_text(result->etag),
+                                  .last_modified = copy_text(result->last_modified)};
+    if (watched->validators.url == NULL ||
+        (watched->validators.etag == NULL) != (result->etag == NULL) ||
+        (watched->validators.last_modified == NULL) != (result->last_modified == NULL))
+        forget_validators(watched);
+}
+
+/* A 304 with what it says about the content: that it is the one we had. Borrows from there. */
+static struct fetch_result completed(const struct watched *watched,
+                                     const struct fetch_result *result) {
+    struct fetch_result whole = *result;
+    whole.title = watched->last.title;
+    whole.has_digest = watched->last.has_digest;
+    memcpy(whole.digest, watched->last.digest, sizeof whole.digest);
+    return whole;
+}
+
+/* Keeps what is compared next time: the texts are copied, the lent result is only read. */
 static void remember(struct watched *watched, const struct fetch_result *result) {
     fetch_result_fini(&watched->last);
     watched->last = *result;
-    watched->last.url = NULL;
-    watched->last.final_url = NULL;
+    watched->last.url = watched->last.final_url = NULL;
+    watched->last.etag = watched->last.last_modified = NULL;
     if (result->title != NULL)
         watched->last.title = memory_copy_text(result->title, strlen(result->title));
     watched->known = true;
@@ -77,6 +127,13 @@ static void take_result(struct round *round, const struct fetch_result *result) 
     struct schedule *schedule = group->schedule;
     struct watched *watched = group->members[result->index];
     bool cancelled = result->error == ERROR_CANCELLED;
+    if (!cancelled)
+        keep_validators(watched, result, loop_of(schedule)->now);
+    if (result->unchanged) {
+        const struct fetch_result whole = completed(watched, result);
+        schedule->options.events->result(schedule->options.context, &watched->entry, &whole, false);
+        return;
+    }
     bool changed = !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
     if (changed)
         remember(watched, result);
@@ -139,11 +196,16 @@ static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 
 /* ---- stopping ------------------------------------------------------------------------------- */
 
+static void watched_fini(struct watched *watched) {
+    fetch_result_fini(&watched->last);
+    forget_validators(watched);
+}
+
 static void schedule_free(struct schedule *schedule) {
     for (size_t i = 0; schedule->groups != NULL && i < schedule->group_count; i++)
         memory_free(schedule->groups[i].members);
     for (size_t i = 0; schedule->watched != NULL && i < schedule->count; i++)
-        fetch_result_fini(&schedule->watched[i].last);
+        watched_fini(&schedule->watched[i]);
     memory_free(schedule->groups);
     memory_free(schedule->watched);
     memory_free(schedule);

@@ -162,6 +162,8 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
     check_url(&fetch->urls.entries[5], "https://localhost/api", 10 * MINUTE, "found");
     assert_string_equal(fetch->urls.entries[5].bearer, "Bearer abc.def");
     assert_true(fetch->urls.entries[5].insecure);
+    assert_string_equal(fetch->urls.entries[5].certificate, TEST_DATA "/config/client.pem");
+    assert_string_equal(fetch->urls.entries[5].key, TEST_DATA "/config/client.key");
     assert_int_equal(fetch->redirects, 3);
     assert_int_equal(fetch->retries, 4);
     check_url(&fetch->urls.entries[0], "https://example.org/", 10 * MINUTE, "found");

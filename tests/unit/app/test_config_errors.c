@@ -272,7 +272,7 @@ static void test_an_unknown_key_gets_a_suggestion(void **state) {
         {"{\"fetch\": {\"urls\": [{\"url\": \"http://a/\", \"password\": \"GET\"}]}}",
          "config.json:1: fetch.urls[0].password: unknown key; known here: \"url\", \"every\", "
          "\"channel\", \"method\", \"headers\", \"body\", \"basic\", \"bearer\", \"ca\", "
-         "\"insecure\"\n"},
+         "\"certificate\", \"key\", \"insecure\"\n"},
         {"{\"listen\": \"localhost:1\"}",
          "config.json:1: listen: unknown key; known here: \"workers\", \"shutdown_timeout\", "
          "\"drain\", \"fetch\", \"hash\", \"hub\", \"admin\", \"ring\", \"log\"\n"},
@@ -438,6 +438,10 @@ static void test_what_a_request_may_not_say(void **state) {
                        ".bearer: expected a token, or {\"file\": NAME} with that");
     check_request_line("\"bearer\"", "{\"file\":\"/nowhere/token\"}",
                        ".bearer: the file cannot be read: not found");
+    check_request_line("\"certificate\"", "\"a.pem\"",
+                       ": expected \"certificate\" and \"key\", or neither");
+    check_request_line("\"key\"", "\"a.pem\"",
+                       ": expected \"certificate\" and \"key\", or neither");
     check_request_line("\"basic\":\"a:b\",\"bearer\"", "\"c\"",
                        ": expected \"basic\" or \"bearer\", not both");
 }
