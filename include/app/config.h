@@ -73,6 +73,8 @@ struct config_fetch {
     unsigned retries;     /* beyond the first attempt */
     size_t max_body;      /* after decoding */
     struct config_fetch_timeout timeout;
+    char *proxy;       /* an http URL, "environment", or NULL */
+    char *no_proxy;    /* who is asked directly all the same; NULL: nobody, or as there */
     char *authorities; /* a PEM file used instead of the system's authorities, or NULL */
 };
 

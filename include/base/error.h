@@ -62,6 +62,8 @@
     ROW(HTTP_TRUNCATED, "HTTP message cut short")                          \
     ROW(HTTP_STATUS, "HTTP status is not a success")                       \
     ROW(BODY_TOO_LARGE, "body larger than the limit")                      \
+    /* proxies */                                                          \
+    ROW(PROXY_REFUSED, "the proxy refuses")                                \
     /* redirects */                                                        \
     ROW(REDIRECT_LIMIT, "too many redirects")                              \
     ROW(REDIRECT_LOOP, "redirects lead in a circle")                       \

@@ -33,6 +33,9 @@ struct session_options {
     uint64_t dns_timeout;
     uint64_t read_timeout;    /* of the silence while a response is awaited or arrives */
     const char *name_servers; /* as for resolver_new(); NULL: the system's */
+    const char *http_proxy;   /* "http://[USER:PASSWORD@]HOST:PORT" for URLs of http; NULL: none */
+    const char *https_proxy;  /* the same for URLs of https */
+    const char *no_proxy;     /* who is asked directly all the same, see src/fetch/proxy.h */
     const char *authorities;  /* PEM file instead of the system's; NULL: the system's */
 };
 
@@ -57,7 +60,10 @@ struct session_statistics {
 /* What happens at the end of a fetch: the result is the callee's (fetch_result_fini()). */
 typedef void fetch_done(void *context, struct fetch_result *result);
 
-/* A session on `loop` that hashes on `pool`; both are borrowed. */
+/*
+ * A session on `loop` that hashes on `pool`; both are borrowed. ERROR_URL_…: a proxy is no http
+ * URL.
+ */
 enum error session_new(struct loop *loop, struct pool *pool, const struct session_options *options,
                        struct session **session);
 

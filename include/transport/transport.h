@@ -49,6 +49,12 @@ void transport_init_plain(struct transport *transport, struct loop *loop, int de
 enum error transport_init_secure(struct transport *transport, struct loop *loop, int descriptor,
                                  struct tls *tls, const struct transport_events *events);
 
+/*
+ * Puts a plain transport, on which nothing is being sent, under TLS: takes `tls` and starts the
+ * handshake, so that `opened` or `ended` follows. On ERROR_NO_MEMORY it is not taken.
+ */
+enum error transport_start_tls(struct transport *transport, struct tls *tls);
+
 /* See stream_start_receive(); under TLS the transport receives during the handshake by itself. */
 void transport_start_receive(struct transport *transport);
 void transport_pause_receive(struct transport *transport);

@@ -310,8 +310,9 @@ int command_fetch(int count, char **arguments) {
     int code = EXIT_USAGE;
     if (fetch_arguments_parse(&parsed, count, arguments) &&
         command_load_config(&config, parsed.config) == EXIT_ALL_WELL) {
-        fetch_arguments_apply(&parsed, &config.fetch);
-        if (parsed.url_count == 0 && parsed.config == NULL)
+        if (!fetch_arguments_apply(&parsed, &config.fetch))
+            output_complain("%s", error_text(ERROR_NO_MEMORY));
+        else if (parsed.url_count == 0 && parsed.config == NULL)
             output_complain("no URLs; see 'ringcast fetch --help'");
         else
             code = run_with(&parsed, &config);

@@ -27,6 +27,7 @@
 #define FITS_file(structure, field)          HAS_TYPE(structure, field, char *)
 #define FITS_url(structure, field)           HAS_TYPE(structure, field, char *)
 #define FITS_method(structure, field)        HAS_TYPE(structure, field, char *)
+#define FITS_proxy(structure, field)         HAS_TYPE(structure, field, char *)
 #define FITS_text(structure, field)          HAS_TYPE(structure, field, char *)
 #define FITS_basic(structure, field)         HAS_TYPE(structure, field, char *)
 #define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
@@ -80,6 +81,8 @@ static const struct config_key keys[] = {
     KEY(fetch.timeout.connect,   duration,      "10s",            RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.dns,       duration,      "5s",             RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.read,      duration,      "15s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.proxy,             proxy,         NULL,             ANY),
+    KEY(fetch.no_proxy,          text,          NULL,             ANY),
     KEY(fetch.authorities,       file,          NULL,             ANY),
 
     KEY(hash.threads,            count_or_auto, "auto",           RANGE(1, 64)),

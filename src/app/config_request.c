@@ -5,6 +5,7 @@
 #include "config_table.h"
 #include "credentials.h"
 #include "fetch/request.h"
+#include "http/url.h"
 #include "http/writer.h"
 
 static void release_text(void *field) {
@@ -38,6 +39,24 @@ static enum error read_text(struct config_reader *reader, const struct config_ke
     if (value->type != JSON_STRING)
         return config_refuse(reader, value, "a text");
     return set_text(field, value->text);
+}
+
+/* There may be a password in it, so it is never shown. */
+static enum error read_proxy(struct config_reader *reader, const struct config_key *key,
+                             const struct json_value *value, void *field) {
+    static const char expected[] = "expected an http URL, or \"environment\"";
+    struct url url;
+    (void)key;
+    if (value->type != JSON_STRING)
+        return config_report(reader, value->line, expected);
+    if (bytes_equal(value->text, bytes_of("environment")))
+        return set_text(field, value->text);
+    enum error error = url_parse(&url, value->text, NULL);
+    if (error == ERROR_NO_MEMORY)
+        return error;
+    bool accepted = error == ERROR_NONE && url.scheme == URL_HTTP;
+    url_fini(&url);
+    return accepted ? set_text(field, value->text) : config_report(reader, value->line, expected);
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */
@@ -170,6 +189,7 @@ static enum error read_bearer(struct config_reader *reader, const struct config_
 
 const struct config_type config_type_method = {read_method, release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_text = {read_text, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_proxy = {read_proxy, release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_headers = {read_headers, release_headers, CONFIG_FORM_JSON};
 const struct config_type config_type_basic = {read_basic, release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_bearer = {read_bearer, release_text, CONFIG_FORM_TEXT};

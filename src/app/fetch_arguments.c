@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "credentials.h"
 #include "file.h"
+#include "http/url.h"
 #include "http/writer.h"
 #include "output.h"
 
@@ -180,6 +181,24 @@ static bool take_authorities(struct fetch_arguments *parsed, const char *value) 
     return true;
 }
 
+/* It may hold a password, so it is not printed. */
+static bool take_proxy(struct fetch_arguments *parsed, const char *value) {
+    struct url url;
+    parsed->proxy = value;
+    if (strcmp(value, "environment") == 0)
+        return true;
+    bool accepted = url_parse(&url, bytes_of(value), NULL) == ERROR_NONE && url.scheme == URL_HTTP;
+    url_fini(&url);
+    if (!accepted)
+        output_complain("--proxy: expected an http URL, or environment");
+    return accepted;
+}
+
+static bool take_no_proxy(struct fetch_arguments *parsed, const char *value) {
+    parsed->no_proxy = value;
+    return true;
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 static const struct option {
@@ -205,6 +224,8 @@ static const struct option {
     {"--data", "a text, or @FILE", take_body},
     {"--basic", "USER:PASSWORD, or @FILE", take_basic},
     {"--bearer", "a token, or @FILE", take_bearer},
+    {"--proxy", "an http URL, or environment", take_proxy},
+    {"--no-proxy", "a list of hosts", take_no_proxy},
     {"--ca", "the path of a PEM file", take_authorities},
 };
 
@@ -255,7 +276,15 @@ bool fetch_arguments_parse(struct fetch_arguments *parsed, int count, char **arg
     return true;
 }
 
-void fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_fetch *config) {
+static bool replace_text(char **text, const char *given) {
+    if (given == NULL)
+        return true;
+    memory_free(*text);
+    *text = memory_copy_text(given, strlen(given));
+    return *text != NULL;
+}
+
+bool fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_fetch *config) {
     if (parsed->concurrency.given)
         config->concurrency = parsed->concurrency.value;
     if (parsed->per_host.given)
@@ -266,6 +295,8 @@ void fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_f
         config->redirects = parsed->redirects.value;
     if (parsed->timeout > 0)
         config->timeout.total = parsed->timeout;
+    return replace_text(&config->proxy, parsed->proxy) &&
+           replace_text(&config->no_proxy, parsed->no_proxy);
 }
 
 void fetch_arguments_fini(struct fetch_arguments *parsed) {

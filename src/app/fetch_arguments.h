@@ -19,6 +19,8 @@ struct fetch_arguments {
     bool fail_fast;
     bool unordered;
     struct fetch_count concurrency, per_host, retries, redirects;
+    const char *proxy; /* NULL: not given, likewise the next */
+    const char *no_proxy;
     uint64_t timeout; /* nanoseconds; 0: not given */
     struct http_field fields[FETCH_FIELDS_MAX];
     struct fetch_request request; /* what is the same for every URL */
@@ -31,8 +33,8 @@ struct fetch_arguments {
 /* False after a complaint. fetch_arguments_fini() either way. */
 bool fetch_arguments_parse(struct fetch_arguments *parsed, int count, char **arguments);
 
-/* Puts limits that were given in the place of the config's. */
-void fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_fetch *config);
+/* Puts limits and proxies that were given in the place of the config's. False: out of memory. */
+bool fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_fetch *config);
 
 void fetch_arguments_fini(struct fetch_arguments *parsed);
 

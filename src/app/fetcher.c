@@ -1,13 +1,36 @@
 #include "fetcher.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/limits.h"
 
 /* Enough for every origin's queue to be seen while some wait for slow ones. */
 enum { WINDOW_LEAST = 1024, WINDOW_PER_SLOT = 4 };
 
+/* HTTP_PROXY in upper case is not read: a web server that runs programs sets it to what a client
+ * sends. */
+static const char *variable(const char *lower, const char *upper) {
+    const char *value = getenv(lower);
+    return value != NULL || upper == NULL ? value : getenv(upper);
+}
+
+static void set_proxies(struct session_options *options, const struct config_fetch *fetch) {
+    if (fetch->proxy == NULL)
+        return;
+    options->http_proxy = options->https_proxy = fetch->proxy;
+    options->no_proxy = fetch->no_proxy;
+    if (strcmp(fetch->proxy, "environment") != 0)
+        return;
+    options->http_proxy = variable("http_proxy", NULL);
+    options->https_proxy = variable("https_proxy", "HTTPS_PROXY");
+    if (options->no_proxy == NULL)
+        options->no_proxy = variable("no_proxy", "NO_PROXY");
+}
+
 struct session_options fetcher_options(const struct config *config) {
     const struct config_fetch *fetch = &config->fetch;
-    return (struct session_options){
+    struct session_options options = {
         .concurrency = fetch->concurrency,
         .per_host = fetch->per_host,
         .redirects = fetch->redirects,
@@ -21,6 +44,8 @@ struct session_options fetcher_options(const struct config *config) {
         .read_timeout = fetch->timeout.read,
         .authorities = fetch->authorities,
     };
+    set_proxies(&options, fetch);
+    return options;
 }
 
 struct fetch_request fetcher_request(const struct config_url *url) {

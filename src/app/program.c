@@ -41,6 +41,8 @@ static const struct command {
      "  --data TEXT|@FILE the request's body, by POST unless -X says otherwise\n"
      "  --basic USER:PASSWORD|@FILE, --bearer TOKEN|@FILE\n"
      "                    credentials, for the URLs' own origins only\n"
+     "  --proxy URL       an http proxy; environment: as http_proxy, https_proxy and no_proxy say\n"
+     "  --no-proxy LIST   hosts that are asked without it: names, addresses, ranges, *\n"
      "  --ca FILE         trust these certificate authorities (PEM) instead of the system's\n\n"
      "The first Ctrl-C lets what has begun finish (5 s at most), the second ends at once.\n"
      "Exit code: 0 all well, 1 some failed, 2 wrong arguments, 130 interrupted.\n"},

@@ -4,6 +4,12 @@
  */
 #include "fetch.h"
 
+/* Whom to connect to. */
+static const struct url *peer(const struct fetch *fetch) {
+    const struct proxy *proxy = fetch->origin->proxy;
+    return proxy != NULL ? &proxy->url : &fetch->hop.url;
+}
+
 void connect_opened(struct fetch *fetch) {
     fetch->result.timings.tls = attempt_step(fetch);
     attempt_connected(fetch);
@@ -31,6 +37,8 @@ static void dialled(void *context, int descriptor, enum error error,
         attempt_fail(fetch, error);
     } else if (fetch->origin->trust == NULL) {
         attempt_connected(fetch);
+    } else if (fetch->origin->proxy != NULL) {
+        tunnel_begin(fetch);
     }
 }
 
@@ -52,8 +60,8 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
     } else if (error == ERROR_TIMED_OUT) {
         attempt_time_out(fetch, "looking up the name", fetch->session->options.dns_timeout);
     } else {
-        fetch_set_error(fetch, error, "%s: %.*s", error_text(error), (int)fetch->hop.url.host.size,
-                        (const char *)fetch->hop.url.host.data);
+        fetch_set_error(fetch, error, "%s: %.*s", error_text(error), (int)peer(fetch)->host.size,
+                        (const char *)peer(fetch)->host.data);
         attempt_fail_as_set(fetch);
     }
 }
@@ -61,9 +69,9 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
 void connect_begin(struct fetch *fetch) {
     attempt_begin_phase(fetch, ATTEMPT_RESOLVING, "looking up the name",
                         fetch->session->options.dns_timeout);
-    enum error error =
-        resolver_lookup(fetch->session->resolver, &fetch->attempt.lookup,
-                        url_host_name(&fetch->hop.url), fetch->hop.url.port, resolved);
+    const struct url *url = peer(fetch);
+    enum error error = resolver_lookup(fetch->session->resolver, &fetch->attempt.lookup,
+                                       url_host_name(url), url->port, resolved);
     if (error != ERROR_NONE)
         attempt_fail(fetch, error);
 }

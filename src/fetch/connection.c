@@ -33,7 +33,9 @@ static void opened(struct transport *transport) {
 /* An idle connection has nothing to say: bytes that nobody asked for end it. */
 static void received(struct transport *transport, uint8_t *data, size_t size) {
     struct fetch_connection *connection = connection_of(transport);
-    if (connection->fetch != NULL)
+    if (connection->tunnelling)
+        tunnel_received(connection->fetch, bytes_make(data, size));
+    else if (connection->fetch != NULL)
         attempt_received(connection->fetch, bytes_make(data, size));
     else
         connection_drop(connection);
@@ -49,7 +51,9 @@ static void ended(struct transport *transport, enum error error) {
 
 static void sent(struct transport *transport, size_t size, enum error error) {
     struct fetch_connection *connection = connection_of(transport);
-    if (connection->fetch != NULL)
+    if (connection->tunnelling)
+        tunnel_sent(connection->fetch, size, error);
+    else if (connection->fetch != NULL)
         attempt_sent(connection->fetch, size, error);
 }
 
@@ -97,7 +101,7 @@ static enum error open_transport(struct fetch *fetch, struct fetch_connection *c
                                  int descriptor, struct tls_detail *detail) {
     struct loop *loop = fetch->session->loop;
     struct tls *tls;
-    if (fetch->origin->trust == NULL) {
+    if (fetch->origin->trust == NULL || fetch->origin->proxy != NULL) {
         transport_init_plain(&connection->transport, loop, descriptor, &events);
         transport_start_receive(&connection->transport);
         return ERROR_NONE;
@@ -106,6 +110,18 @@ static enum error open_transport(struct fetch *fetch, struct fetch_connection *c
     if (error != ERROR_NONE)
         return error;
     error = transport_init_secure(&connection->transport, loop, descriptor, tls, &events);
+    if (error != ERROR_NONE)
+        tls_free(tls);
+    return error;
+}
+
+enum error connection_secure(struct fetch *fetch, struct fetch_connection *connection,
+                             struct tls_detail *detail) {
+    struct tls *tls;
+    enum error error = start_tls(fetch, &tls, detail);
+    if (error != ERROR_NONE)
+        return error;
+    error = transport_start_tls(&connection->transport, tls);
     if (error != ERROR_NONE)
         tls_free(tls);
     return error;
@@ -186,5 +202,6 @@ void connection_drop(struct fetch_connection *connection) {
     if (is_idle(connection))
         leave_pool(connection);
     connection->fetch = NULL;
+    connection->tunnelling = false;
     transport_close(&connection->transport);
 }

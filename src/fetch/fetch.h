@@ -5,6 +5,7 @@
  *   fetch.c     the fetch as a whole: queued, tried, redirected, tried again, ended
  *   attempt.c   one request and its response, over one connection
  *   connect.c   how an attempt comes to its connection
+ *   tunnel.c    … through a proxy
  *   head.c      what the request says
  */
 #ifndef RINGCAST_FETCH_FETCH_H
@@ -134,6 +135,15 @@ void connect_opened(struct fetch *fetch);
 
 /* Gives up what connect_begin() began. */
 void connect_abandon(struct fetch *fetch);
+
+/* ---- tunnel.c ------------------------------------------------------------------------------- */
+
+/* Asks the proxy that the connection leads to for the way on: connect_opened() or attempt_fail()
+ * follows. */
+void tunnel_begin(struct fetch *fetch);
+
+void tunnel_sent(struct fetch *fetch, size_t size, enum error error);
+void tunnel_received(struct fetch *fetch, struct bytes data);
 
 /* ---- head.c --------------------------------------------------------------------------------- */
 

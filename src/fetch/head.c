@@ -7,7 +7,7 @@
 #define USER_AGENT "ringcast/" RINGCAST_VERSION
 #define ACCEPT     "text/html,application/xhtml+xml,*/*;q=0.8"
 
-enum { OWN_FIELDS_MAX = 6 };
+enum { OWN_FIELDS_MAX = 7 };
 
 /* Written by ourselves alone: framing, the connection, and whom the message is for. */
 static const char *const reserved[] = {
@@ -67,6 +67,11 @@ static void add_validators(struct head *head) {
         add(head, "If-Modified-Since", bytes_of(validators->last_modified));
 }
 
+/* A proxy must be told whose the path is (RFC 9112 §3.2.2); a tunnel has led past it. */
+static bool asks_proxy(const struct fetch *fetch) {
+    return fetch->origin->proxy != NULL && fetch->origin->trust == NULL;
+}
+
 static void add_all(struct head *head) {
     const struct fetch *fetch = head->fetch;
     add_default(head, "User-Agent", USER_AGENT);
@@ -74,6 +79,8 @@ static void add_all(struct head *head) {
     add_default(head, "Accept-Encoding", CODINGS_ACCEPTED);
     if (fetch->request.authorization != NULL && !fetch->hop.foreign)
         add(head, "Authorization", bytes_of(fetch->request.authorization));
+    if (asks_proxy(fetch) && fetch->origin->proxy->authorization != NULL)
+        add(head, "Proxy-Authorization", bytes_of(fetch->origin->proxy->authorization));
     add_validators(head);
     add_requested(head);
 }
@@ -89,12 +96,17 @@ static int64_t content_length(const struct fetch *fetch, struct bytes body) {
     return body.size > 0 || expects_body ? (int64_t)body.size : -1;
 }
 
+static enum error append_target(const struct fetch *fetch, struct buffer *out) {
+    return asks_proxy(fetch) ? url_append_href(&fetch->hop.url, out, URL_WITHOUT_FRAGMENT)
+                             : url_append_target(&fetch->hop.url, out);
+}
+
 enum error head_write(struct fetch *fetch, struct buffer *out) {
     struct buffer *scratch = &fetch->session->scratch;
     struct bytes body = fetch->hop.has_body ? fetch->request.body : bytes_make(NULL, 0);
     struct head head = {.fetch = fetch};
     buffer_clear(scratch);
-    enum error error = url_append_target(&fetch->hop.url, scratch);
+    enum error error = append_target(fetch, scratch);
     size_t target_size = scratch->size;
     if (error == ERROR_NONE)
         error = url_append_host_header(&fetch->hop.url, scratch);

@@ -39,6 +39,7 @@ static const char *const kinds[] = {
     "encoding",
     "http_status",
     "redirect",
+    "proxy",
     "cancelled",
     "resources",
     NULL,
@@ -104,6 +105,8 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_REDIRECT_LOOP:
     case ERROR_REDIRECT_INVALID:
         return "redirect";
+    case ERROR_PROXY_REFUSED:
+        return "proxy";
     case ERROR_CANCELLED:
         return "cancelled";
     case ERROR_NO_MEMORY:

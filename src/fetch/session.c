@@ -19,13 +19,15 @@ static void pause_over(struct timer *timer);
 
 static const struct timer_handler pause_handler = {"fetch_origin_pause", pause_over};
 
-static struct origin *origin_new(struct session *session, struct trust *trust, struct bytes key) {
+static struct origin *origin_new(struct session *session, const struct url *url,
+                                 struct trust *trust, struct bytes key) {
     struct origin *origin = memory_allocate_zeroed(sizeof *origin + key.size);
     if (origin == NULL)
         return NULL;
     memcpy(origin->key, key.data, key.size);
     origin->session = session;
     origin->trust = trust;
+    origin->proxy = proxies_find(&session->proxies, url);
     origin->pause.handler = &pause_handler;
     list_init(&origin->waiting);
     list_init(&origin->idle);
@@ -51,7 +53,7 @@ static struct origin *origin_of(struct session *session, const struct fetch *fet
         return NULL;
     struct map_node *node = map_find(&session->origins, buffer_bytes(key));
     return node != NULL ? container_of(node, struct origin, node)
-                        : origin_new(session, trust, buffer_bytes(key));
+                        : origin_new(session, &fetch->hop.url, trust, buffer_bytes(key));
 }
 
 void origin_collect(struct origin *origin) {
@@ -156,6 +158,7 @@ static void finish_close(void *context) {
     void (*closed)(void *) = session->closed;
     void *closed_context = session->closed_context;
     trust_free_all(session);
+    proxies_fini(&session->proxies);
     buffer_fini(&session->scratch);
     memory_free(session);
     closed(closed_context);
@@ -177,9 +180,12 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
         return ERROR_NO_MEMORY;
     session->loop = loop;
     session->options = *options;
-    enum error error =
-        resolver_new(loop, options->dns_timeout, options->name_servers, &session->resolver);
+    enum error error = proxies_init(&session->proxies, options->http_proxy, options->https_proxy,
+                                    options->no_proxy);
+    if (error == ERROR_NONE)
+        error = resolver_new(loop, options->dns_timeout, options->name_servers, &session->resolver);
     if (error != ERROR_NONE) {
+        proxies_fini(&session->proxies);
         memory_free(session);
         return error;
     }

@@ -6,11 +6,11 @@
 #include "fetch/session.h"
 #include "http/response.h"
 #include "net/resolver.h"
+#include "proxy.h"
 #include "tls/context.h"
 #include "transport/transport.h"
 
 struct fetch;
-struct url;
 
 /* One way to trust origins over https, and the context that was made for it. */
 struct trust {
@@ -26,10 +26,11 @@ struct trust {
 struct origin {
     struct map_node node; /* by key, in the session */
     struct session *session;
-    struct trust *trust;      /* NULL: plain */
-    struct list_node waiting; /* fetches */
-    struct list_node idle;    /* connections, the last used first */
-    struct list_node ready;   /* in the session's list, while a fetch waits and a slot is free */
+    struct trust *trust;       /* NULL: plain */
+    const struct proxy *proxy; /* that leads there; NULL: none */
+    struct list_node waiting;  /* fetches */
+    struct list_node idle;     /* connections, the last used first */
+    struct list_node ready;    /* in the session's list, while a fetch waits and a slot is free */
     struct tls_session *tls_session; /* to resume from; NULL: none */
     struct timer pause;              /* started: the origin wants to be left alone */
     unsigned active;
@@ -43,6 +44,7 @@ struct session {
     struct pool_port port;
     struct resolver *resolver;
     struct list_node trusts;
+    struct proxies proxies;
     struct scope background; /* dialers and connections: what outlives its fetch */
     struct map origins;
     struct list_node ready; /* origins whose next fetch may start */
@@ -69,7 +71,8 @@ struct fetch_connection {
     struct buffer request; /* the fetch's: here, since a send may outlive its fetch */
     size_t request_sent;
     struct http_response response;
-    bool used; /* it has served a response before */
+    bool used;       /* it has served a response before */
+    bool tunnelling; /* its proxy has not opened the way yet */
 };
 
 /* ---- session.c: slots and origins ----------------------------------------------------------- */
@@ -109,11 +112,15 @@ struct fetch_connection *connection_take(struct origin *origin, struct fetch *fe
 
 /*
  * Makes a connection of a connected descriptor, which it takes (also on an error); under TLS the
- * handshake starts, and connect_opened() follows when it is through. On an error `detail` may say
- * why.
+ * handshake starts, and connect_opened() follows when it is through. To a proxy it is plain at
+ * first. On an error `detail` may say why.
  */
 enum error connection_new(struct fetch *fetch, int descriptor, struct fetch_connection **connection,
                           struct tls_detail *detail);
+
+/* Puts a connection under TLS: the handshake starts, as above. */
+enum error connection_secure(struct fetch *fetch, struct fetch_connection *connection,
+                             struct tls_detail *detail);
 
 /* Back to the pool: only after a complete response on a connection that may be kept. */
 void connection_keep(struct fetch_connection *connection);

@@ -188,23 +188,46 @@ void transport_init_plain(struct transport *transport, struct loop *loop, int de
     stream_init(&transport->stream, loop, descriptor, &plain_events);
 }
 
-enum error transport_init_secure(struct transport *transport, struct loop *loop, int descriptor,
-                                 struct tls *tls, const struct transport_events *events) {
+static struct secure *secure_new(struct transport *transport, struct tls *tls) {
     struct secure *secure = memory_allocate_zeroed(sizeof *secure);
     if (secure == NULL)
-        return ERROR_NO_MEMORY;
+        return NULL;
     secure->tls = tls;
     secure->transport = transport;
     secure->write_failed.handler = &write_failed_handler;
-    transport->events = events;
-    transport->secure = secure;
-    stream_init(&transport->stream, loop, descriptor, &secure_events);
-    if (tls_handshake(tls) == TLS_ERROR) { /* the peer may wait for our first word for ever */
-        secure->write_error = tls_error(tls);
-        loop_post(loop, &secure->write_failed);
+    return secure;
+}
+
+static void start_handshake(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    if (tls_handshake(secure->tls) ==
+        TLS_ERROR) { /* the peer may wait for our first word for ever */
+        secure->write_error = tls_error(secure->tls);
+        loop_post(transport->stream.loop, &secure->write_failed);
     }
     flush(transport);
     stream_start_receive(&transport->stream);
+}
+
+enum error transport_init_secure(struct transport *transport, struct loop *loop, int descriptor,
+                                 struct tls *tls, const struct transport_events *events) {
+    struct secure *secure = secure_new(transport, tls);
+    if (secure == NULL)
+        return ERROR_NO_MEMORY;
+    transport->events = events;
+    transport->secure = secure;
+    stream_init(&transport->stream, loop, descriptor, &secure_events);
+    start_handshake(transport);
+    return ERROR_NONE;
+}
+
+enum error transport_start_tls(struct transport *transport, struct tls *tls) {
+    assert(transport->secure == NULL && !stream_is_sending(&transport->stream));
+    transport->secure = secure_new(transport, tls);
+    if (transport->secure == NULL)
+        return ERROR_NO_MEMORY;
+    transport->stream.events = &secure_events;
+    start_handshake(transport);
     return ERROR_NONE;
 }
 

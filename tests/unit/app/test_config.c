@@ -58,6 +58,8 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_int_equal(fetch->timeout.connect, 10 * SECOND);
     assert_int_equal(fetch->timeout.dns, 5 * SECOND);
     assert_int_equal(fetch->timeout.read, 15 * SECOND);
+    assert_null(fetch->proxy);
+    assert_null(fetch->no_proxy);
     assert_null(fetch->authorities);
 }
 

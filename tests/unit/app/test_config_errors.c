@@ -130,6 +130,8 @@ static const struct bounds bounds[] = {
     {"fetch.timeout.connect", TEN_MS_TO_HOUR},
     {"fetch.timeout.dns", TEN_MS_TO_HOUR},
     {"fetch.timeout.read", TEN_MS_TO_HOUR},
+    {"fetch.proxy", {"\"environment\"", "\"http://me:secret@localhost:3128\""}, {NULL}, ""},
+    {"fetch.no_proxy", {"\"\"", "\"*\""}, {"1", "null"}, "a text"},
     {"fetch.authorities", {"\"a.pem\"", "\"/a\""}, {"\"\"", "1", "null"}, "the name of a file"},
     {"hash.threads",
      {"1", "64", "\"auto\""},
@@ -404,6 +406,19 @@ static void check_request_line(const char *key, const char *value, const char *e
     buffer_fini(&line);
 }
 
+static void test_a_proxy_is_never_shown(void **state) {
+    static const char *const values[] = {"1", "\"https://me:secret@proxy/\"", "\"socks5://secret\"",
+                                         "\"secret\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct buffer text = {0};
+        wrap(&text, "fetch.proxy", values[i]);
+        check_lines(buffer_bytes(&text),
+                    "config.json:1: fetch.proxy: expected an http URL, or \"environment\"\n");
+        buffer_fini(&text);
+    }
+}
+
 /* What may be a secret is never shown. */
 static void test_what_a_request_may_not_say(void **state) {
     (void)state;
@@ -584,6 +599,7 @@ int main(void) {
         cmocka_unit_test(test_urls_are_taken_as_people_write_them),
         cmocka_unit_test(test_a_password_in_a_url_is_refused_and_not_shown),
         cmocka_unit_test(test_what_a_request_may_not_say),
+        cmocka_unit_test(test_a_proxy_is_never_shown),
         cmocka_unit_test(test_a_url_longer_than_is_read),
         cmocka_unit_test(test_a_repeated_key_names_both_lines),
         cmocka_unit_test(test_a_group_must_be_an_object),
