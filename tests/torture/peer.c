@@ -1,60 +1,41 @@
 #include "peer.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "machine.h"
 #include "torture.h"
 
 struct peer peers[PEERS_MAX];
 
 static struct {
-    int socket;
+    void *listener; /* NULL: none */
     const char *answer;
     size_t size;
     bool closes;
-} origin = {.socket = -1};
+} origin;
 
 static size_t peer_count;
 
-static struct peer *peer_new(int socket) {
-    TORTURE_CHECK(peer_count < PEERS_MAX && socket >= 0);
+static struct peer *peer_new(void *socket) {
+    TORTURE_CHECK(peer_count < PEERS_MAX);
     struct peer *peer = &peers[peer_count++];
     memset(peer, 0, offsetof(struct peer, say));
     peer->socket = socket;
     return peer;
 }
 
-static struct sockaddr_in loopback(uint16_t port) {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
 struct peer *peer_connect(uint16_t port, bool small) {
-    struct sockaddr_in address = loopback(port);
-    struct peer *peer = peer_new(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    int size = 4096;
-    if (small)
-        setsockopt(peer->socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    if (connect(peer->socket, (struct sockaddr *)&address, sizeof address) != 0)
-        TORTURE_CHECK(errno == EINPROGRESS);
-    return peer;
+    return peer_new(machine->connect(port, small));
 }
 
 uint16_t peers_listen(const char *answer, size_t size, bool closes) {
-    struct sockaddr_in address = loopback(0);
-    socklen_t length = sizeof address;
-    origin.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    uint16_t port;
+    origin.listener = machine->listen(&port);
     origin.answer = answer;
     origin.size = size;
     origin.closes = closes;
-    TORTURE_CHECK(bind(origin.socket, (struct sockaddr *)&address, length) == 0);
-    TORTURE_CHECK(listen(origin.socket, PEERS_MAX) == 0);
-    TORTURE_CHECK(getsockname(origin.socket, (struct sockaddr *)&address, &length) == 0);
-    return ntohs(address.sin_port);
+    return port;
 }
 
 /* ---- saying --------------------------------------------------------------------------------- */
@@ -143,19 +124,19 @@ static void look_at_requests(struct peer *peer) {
 }
 
 static bool hear(struct peer *peer) {
-    ssize_t size = 1;
     bool heard = false;
     while (!peer->deaf && !peer->ended) {
         size_t room = PEER_HEARS_MAX - peer->heard_size;
         TORTURE_CHECK(room > 0);
-        size = recv(peer->socket, peer->heard + peer->heard_size, room, 0);
-        if (size < 0 && (errno == EAGAIN || errno == ENOTCONN))
+        ssize_t size = machine->receive(peer->socket, peer->heard + peer->heard_size, room);
+        if (size == PEER_NOT_NOW)
             break;
+        heard = true;
         peer->ended = size <= 0;
         if (size == 0)
-            shutdown(peer->socket, SHUT_WR);
-        peer->heard_size += size > 0 ? (size_t)size : 0;
-        heard = true;
+            machine->shutdown(peer->socket);
+        else if (size > 0)
+            peer->heard_size += (size_t)size;
     }
     if (heard && peer->is_origin)
         look_at_requests(peer);
@@ -168,18 +149,17 @@ static bool speak(struct peer *peer) {
     bool spoke = false;
     while (peer->said < peer->say_size && !peer->ended) {
         ssize_t size =
-            send(peer->socket, peer->say + peer->said, peer->say_size - peer->said, MSG_NOSIGNAL);
-        if (size < 0 && (errno == EAGAIN || errno == ENOTCONN))
+            machine->send(peer->socket, peer->say + peer->said, peer->say_size - peer->said);
+        if (size == PEER_NOT_NOW)
             return spoke;
         spoke = true;
-        if (size < 0) {
+        if (size == PEER_FAILED)
             peer->ended = true;
-            return true;
-        }
-        peer->said += (size_t)size;
+        else
+            peer->said += (size_t)size;
     }
     if (peer->closes && peer->say_size > 0 && peer->said == peer->say_size) {
-        shutdown(peer->socket, SHUT_WR);
+        machine->shutdown(peer->socket);
         peer->closes = false;
         spoke = true;
     }
@@ -188,9 +168,8 @@ static bool speak(struct peer *peer) {
 
 static bool take_connections(void) {
     bool took = false;
-    int socket;
-    while (origin.socket >= 0 &&
-           (socket = accept4(origin.socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+    void *socket;
+    while (origin.listener != NULL && (socket = machine->accept(origin.listener)) != NULL) {
         struct peer *peer = peer_new(socket);
         peer->is_origin = true;
         peer->answer = origin.answer;
@@ -211,14 +190,10 @@ bool peers_turn(void) {
 }
 
 void peers_end(void) {
-    const struct linger now = {.l_onoff = 1};
-    for (size_t i = 0; i < peer_count; i++) {
-        setsockopt(peers[i].socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        close(peers[i].socket);
-        peers[i].socket = -1;
-    }
-    if (origin.socket >= 0)
-        close(origin.socket);
-    origin.socket = -1;
+    for (size_t i = 0; i < peer_count; i++)
+        machine->end(peers[i].socket);
+    if (origin.listener != NULL)
+        machine->end_listener(origin.listener);
+    origin.listener = NULL;
     peer_count = 0;
 }

@@ -12,7 +12,7 @@
 enum { PEERS_MAX = 16, PEER_SAYS_MAX = 1 << 16, PEER_HEARS_MAX = 5 << 20 };
 
 struct peer {
-    int socket;     /* -1: none */
+    void *socket;   /* the machine's */
     bool deaf;      /* does not read, for now */
     bool ended;     /* by the other side: its end, a reset, a refusal */
     bool closes;    /* ends the connection when everything was said */

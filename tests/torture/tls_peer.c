@@ -1,9 +1,6 @@
-#include <errno.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include "../unit/tls/certificates.h"
 #include "tls_peer.h"
+#include "../unit/tls/certificates.h"
+#include "net/listener.h"
 #include "torture.h"
 #include "transport/transport.h"
 
@@ -18,7 +15,8 @@ struct tls_peer {
 static struct tls_peer tls_peers[TLS_PEERS_MAX];
 static size_t tls_peer_count;
 static struct tls_context *context;
-static int listener = -1;
+static struct listener listener;
+static bool listening;
 static const char *answer;
 static size_t answer_size;
 
@@ -81,46 +79,43 @@ static void closed(struct transport *transport) {
 static const struct transport_events events = {
     .opened = opened, .received = received, .ended = ended, .sent = sent, .closed = closed};
 
-uint16_t tls_peers_listen(const char *text, size_t size) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    const struct tls_server_options options = {.certificate_file = path_of("good.pem"),
-                                               .key_file = path_of("good.key")};
-    struct tls_detail detail;
-    TORTURE_CHECK(tls_context_new_server(&options, &context, &detail) == ERROR_NONE);
-    answer = text;
-    answer_size = size;
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    TORTURE_CHECK(bind(listener, (struct sockaddr *)&address, length) == 0);
-    TORTURE_CHECK(listen(listener, TLS_PEERS_MAX) == 0);
-    TORTURE_CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
-    return ntohs(address.sin_port);
-}
-
 /* Without memory the connection is closed, and the client hears of it. */
-static void take(int socket) {
+static void accepted(struct listener *from, int descriptor) {
     struct tls *tls;
     TORTURE_CHECK(tls_peer_count < TLS_PEERS_MAX);
     struct tls_peer *peer = &tls_peers[tls_peer_count];
     *peer = (struct tls_peer){.open = true};
     enum error error = tls_server_new(context, &tls);
     if (error == ERROR_NONE) {
-        error = transport_init_secure(&peer->transport, &loop, socket, tls, &events);
+        error = transport_init_secure(&peer->transport, &loop, descriptor, tls, &events);
         if (error != ERROR_NONE)
             tls_free(tls);
     }
     if (error == ERROR_NONE)
         tls_peer_count++;
     else
-        close(socket);
+        loop_close_descriptor(from->loop, descriptor);
 }
 
-bool tls_peers_turn(void) {
-    int socket;
-    if (listener < 0 || (socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
-        return false;
-    take(socket);
-    return true;
+static void listener_closed(struct listener *from) {
+    (void)from;
+    listening = false;
+}
+
+static const struct listener_events listener_events = {accepted, listener_closed};
+
+uint16_t tls_peers_listen(const char *text, size_t size) {
+    static const uint8_t host[4] = {127, 0, 0, 1};
+    struct address address = address_v4(host, 0);
+    const struct tls_server_options options = {.certificate_file = path_of("good.pem"),
+                                               .key_file = path_of("good.key")};
+    struct tls_detail detail;
+    TORTURE_CHECK(tls_context_new_server(&options, &context, &detail) == ERROR_NONE);
+    answer = text;
+    answer_size = size;
+    TORTURE_CHECK(listener_open(&listener, &loop, &address, false, &listener_events) == ERROR_NONE);
+    listening = true;
+    return address_port(&address);
 }
 
 static bool all_closed(void) {
@@ -136,8 +131,8 @@ void tls_peers_end(void) {
             transport_close(&tls_peers[i].transport);
     torture_wait(all_closed());
     tls_peer_count = 0;
-    close(listener);
-    listener = -1;
+    listener_close(&listener);
+    torture_wait(!listening);
     tls_context_free(context);
     tls_thread_fini(); /* its tables of points grow from one handshake to the next */
 }

@@ -2,7 +2,6 @@
 #ifndef RINGCAST_TESTS_TORTURE_TLS_PEER_H
 #define RINGCAST_TESTS_TORTURE_TLS_PEER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,9 +10,6 @@ const char *tls_peers_authority(void);
 
 /* Listens on a port of its choice; answers each connection's first bytes, and ends it. */
 uint16_t tls_peers_listen(const char *answer, size_t size);
-
-/* Takes new connections: part of each turn. True if there was one. */
-bool tls_peers_turn(void);
 
 /* Waits for all of them to end. */
 void tls_peers_end(void);

@@ -1,24 +1,26 @@
 /*
- * Usage: torture [--shallow] [SCENARIO [SITE [once|on]]]
+ * Usage: torture [--shallow] [SCENARIO [MACHINE SITE HOW]]
  *
- * Runs every scenario, or one, or one of its runs. Shallow: the first allocations all fail in turn,
- * then ever fewer of them; those of a scenario with thousands take minutes all together.
+ * Runs every scenario, or one, or one of its runs. HOW is "once", "on" or the number of an errno.
+ * Shallow: the first allocations all fail in turn, then ever fewer of them; those of a scenario
+ * with thousands take minutes all together.
  */
 #include "torture.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "machine.h"
 #include "peer.h"
-#include "tls_peer.h"
 
 struct loop loop;
+const struct machine *machine;
 
 /* Asked by a leak checker: what torture_allow_lost_blocks() allows. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
@@ -26,20 +28,33 @@ const char *__lsan_default_suppressions(void) {
     return "leak:libwolfssl";
 }
 
-/* Of the run that is under way: for the sentence that repeats it. */
-static const char *scenario_name;
-static size_t site, failures;
+/* What goes wrong in one run. */
+enum how { FAIL_ONCE, FAIL_ON, FAIL_OPERATION, FAIL_NEVER };
+
+struct disturbance {
+    enum how how;
+    size_t site; /* the allocation or operation, counted from where the scenario acts */
+    int number;  /* the operation's errno */
+};
+
+static size_t failures;
 static size_t lost; /* blocks, by libraries, in all runs of the scenario */
 static size_t may_be_lost;
-static bool fails_on;
+
+/* ---- failing -------------------------------------------------------------------------------- */
 
 /* The words that repeat the run. A signal handler may only write them. */
 static char repeat[128];
 static size_t repeat_size;
 
-static void note_run(void) {
-    repeat_size = (size_t)snprintf(repeat, sizeof repeat, "torture %s %zu %s\n", scenario_name,
-                                   site, fails_on ? "on" : "once");
+static void note_run(const struct scenario *scenario, const struct disturbance *disturbance) {
+    char how[16] = "once";
+    if (disturbance->how == FAIL_ON)
+        snprintf(how, sizeof how, "on");
+    else if (disturbance->how == FAIL_OPERATION)
+        snprintf(how, sizeof how, "%d", disturbance->number);
+    repeat_size = (size_t)snprintf(repeat, sizeof repeat, "torture %s %s %zu %s\n", scenario->name,
+                                   machine->name, disturbance->site, how);
 }
 
 /* Also when an assertion of the program or a sanitizer ends it. */
@@ -55,6 +70,12 @@ _Noreturn void torture_fail(const char *what, const char *condition, int line) {
     abort();
 }
 
+/* Ends in order, so that a leak checker tells where the blocks come from. */
+_Noreturn static void fail_for_leak(size_t blocks) {
+    fprintf(stderr, "%zd blocks too many are alive\n%s", (ssize_t)blocks, repeat);
+    exit(1);
+}
+
 size_t torture_failures(void) {
     return failures;
 }
@@ -63,17 +84,16 @@ void torture_allow_lost_blocks(size_t count) {
     may_be_lost = count;
 }
 
-static uint64_t completions(void) {
-    return loop.ring->statistics.completions;
+/* ---- going on ------------------------------------------------------------------------------- */
+
+uint64_t torture_now(void) {
+    return machine->now();
 }
 
 /* True if something happened. */
 static bool turn(uint64_t longest) {
-    uint64_t before = completions();
     bool happened = peers_turn();
-    happened |= tls_peers_turn();
-    loop_turn(&loop, happened || longest == 0 ? 0 : ring_now(loop.ring) + longest);
-    return happened || completions() != before;
+    return machine->turn(&loop, happened ? 0 : longest) || happened;
 }
 
 void torture_turn(void) {
@@ -90,23 +110,45 @@ void torture_turn_at_once(void) {
  */
 static void turn_until_still(const struct scenario *scenario) {
     enum { STILL_TURNS = 6 };
+    uint64_t enough = torture_now() + SECOND;
     for (int still = 0; still < STILL_TURNS && !scenario->settled(); still++) {
+        if (torture_now() > enough)
+            return;
         if (turn(MILLISECOND))
             still = -1;
     }
 }
 
-static void run_without_memory(const struct scenario *scenario, size_t skip, size_t count) {
-    memory_fail_after(skip, count);
+/* ---- one run -------------------------------------------------------------------------------- */
+
+static void act_without_memory(const struct scenario *scenario,
+                               const struct disturbance *disturbance) {
+    memory_fail_after(disturbance->site, disturbance->how == FAIL_ON ? SIZE_MAX : 1);
     scenario->act();
     turn_until_still(scenario);
     failures = memory_failures();
     memory_fail_after(0, 0);
 }
 
-static void play(const struct scenario *scenario, size_t skip, size_t count) {
+static void act_with_failing_operation(const struct scenario *scenario,
+                                       const struct disturbance *disturbance) {
+    failures = 1;
+    simulated_fail(simulated_operations() + disturbance->site, disturbance->number);
+    scenario->act();
+    torture_wait(scenario->settled());
+    simulated_fail(UINT64_MAX, 0);
+}
+
+static void play(const struct scenario *scenario, const struct disturbance *disturbance) {
+    note_run(scenario, disturbance);
     scenario->prepare();
-    run_without_memory(scenario, skip, count);
+    failures = 0;
+    if (disturbance->how == FAIL_NEVER)
+        scenario->act();
+    else if (disturbance->how == FAIL_OPERATION)
+        act_with_failing_operation(scenario, disturbance);
+    else
+        act_without_memory(scenario, disturbance);
     torture_wait(scenario->settled());
     scenario->verify();
     scenario->finish();
@@ -114,101 +156,167 @@ static void play(const struct scenario *scenario, size_t skip, size_t count) {
     torture_turn();
 }
 
-/* Ends in order, so that a leak checker tells where the blocks come from. */
-_Noreturn static void fail_for_leak(size_t blocks) {
-    fprintf(stderr, "%zd blocks too many are alive\n%s", (ssize_t)blocks, repeat);
-    exit(1);
-}
-
-/* One run. Returns how many allocations failed. */
-static size_t run(const struct scenario *scenario, size_t skip, size_t count) {
-    size_t descriptors = limits_open_descriptors(), blocks = memory_live_blocks();
-    note_run();
-    play(scenario, skip, count);
+/* One run. Returns how much failed. */
+static size_t run(const struct scenario *scenario, const struct disturbance *disturbance) {
+    size_t descriptors = machine->open_descriptors(), blocks = memory_live_blocks();
+    play(scenario, disturbance);
     size_t alive = memory_live_blocks();
     if (alive < blocks || alive - blocks > may_be_lost)
         fail_for_leak(alive - blocks);
     lost += alive - blocks;
-    TORTURE_CHECK(limits_open_descriptors() == descriptors);
+    torture_wait(machine->open_descriptors() == descriptors); /* the last ones close in a turn */
     return failures;
 }
 
 static void open_loop(void) {
-    struct ring *ring;
-    struct ring_refusal refusal;
-    const struct ring_options options = {.entries = 64, .buffer_count = 16, .buffer_size = 2048};
-    if (ring_open(&options, &ring, &refusal) != ERROR_NONE) {
-        fprintf(stderr, "torture: %s\n", refusal.text);
-        exit(1);
-    }
-    loop_init(&loop, ring);
+    loop_init(&loop, machine->open());
 }
 
 static void close_loop(void) {
     loop_fini(&loop);
-    ring_free(loop.ring);
+    machine->close(loop.ring);
 }
 
+/* ---- allocations ---------------------------------------------------------------------------- */
+
 /* Runs until nothing fails any more. Returns the number of runs. */
-static size_t run_all(const struct scenario *scenario, bool shallow) {
-    enum { DENSITY_ONCE = 16, DENSITY_ON = 9 }; /* different ones see more together */
-    size_t runs = 0;
-    for (int on = 0; on <= 1; on++) {
-        size_t density = on ? DENSITY_ON : DENSITY_ONCE;
-        fails_on = on == 1;
-        for (site = 0;; site += shallow ? 1 + site / density : 1) {
-            runs++;
-            if (run(scenario, site, fails_on ? SIZE_MAX : 1) == 0)
-                break;
-        }
+static size_t fail_allocations(const struct scenario *scenario, enum how how, bool shallow) {
+    size_t density = how == FAIL_ON ? 9 : 16; /* different ones see more together */
+    struct disturbance disturbance = {.how = how};
+    for (size_t runs = 1;; runs++) {
+        if (run(scenario, &disturbance) == 0)
+            return runs;
+        disturbance.site += shallow ? 1 + disturbance.site / density : 1;
     }
+}
+
+/* ---- operations of the ring ----------------------------------------------------------------- */
+
+/*
+ * What may come of each kind, by Linux's manual pages and by what TCP hands up. ECANCELED is not
+ * here: only who cancels gets it.
+ */
+static const int legal[][9] = {
+    [OPERATION_ACCEPT] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO, ENETDOWN},
+    [OPERATION_CONNECT] = {ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, ECONNRESET,
+                           EADDRNOTAVAIL, EACCES, ENOMEM},
+    [OPERATION_RECEIVE] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM},
+    [OPERATION_SEND] = {EPIPE, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOBUFS, ENOMEM},
+    [OPERATION_POLL] = {ENOMEM},
+};
+
+enum { OPERATIONS_MAX = 4096 };
+
+/* The kinds of the operations that the scenario submits while it acts. Returns how many. */
+static size_t list_operations(const struct scenario *scenario, uint8_t *kinds) {
+    open_loop();
+    note_run(scenario, &(struct disturbance){.how = FAIL_NEVER});
+    scenario->prepare();
+    failures = 0;
+    uint64_t first = simulated_operations();
+    scenario->act();
+    torture_wait(scenario->settled());
+    size_t count = (size_t)(simulated_operations() - first);
+    TORTURE_CHECK(count < OPERATIONS_MAX);
+    for (size_t i = 0; i < count; i++)
+        kinds[i] = simulated_operation_kind(first + i);
+    scenario->verify();
+    scenario->finish();
+    peers_end();
+    torture_turn();
+    close_loop();
+    return count;
+}
+
+/* Each in a world of its own, so that the operations are the same again. */
+static void fail_operation(const struct scenario *scenario, size_t site, int number) {
+    const struct disturbance disturbance = {FAIL_OPERATION, site, number};
+    open_loop();
+    run(scenario, &disturbance);
+    close_loop();
+}
+
+static size_t fail_operations(const struct scenario *scenario, bool shallow) {
+    static uint8_t kinds[OPERATIONS_MAX];
+    size_t count = list_operations(scenario, kinds), runs = 0;
+    for (size_t site = 0; site < count; site += shallow ? 1 + site / 32 : 1)
+        for (const int *number = legal[kinds[site]]; *number != 0; number++, runs++)
+            fail_operation(scenario, site, *number);
     return runs;
 }
 
-static void run_scenario(const struct scenario *scenario, bool shallow, const char *only_site,
-                         const char *mode) {
-    uint64_t began = clock_monotonic();
-    scenario_name = scenario->name;
-    open_loop();
-    site = 0;
+/* ---- scenarios ------------------------------------------------------------------------------ */
+
+static void begin_scenario(const struct scenario *scenario) {
     lost = may_be_lost = 0;
-    fails_on = false;
-    note_run();
-    play(scenario, 0, 0); /* whatever libraries set up once is there afterwards */
-    size_t runs = 1;
-    if (only_site != NULL) {
-        site = strtoul(only_site, NULL, 10);
-        fails_on = mode != NULL && strcmp(mode, "on") == 0;
-        run(scenario, site, fails_on ? SIZE_MAX : 1);
-    } else {
-        runs = run_all(scenario, shallow);
-    }
+    open_loop();
+    /* whatever libraries set up once is there afterwards */
+    play(scenario, &(struct disturbance){.how = FAIL_NEVER});
+}
+
+static void torture(const struct scenario *scenario, bool shallow) {
+    uint64_t began = clock_monotonic();
+    begin_scenario(scenario);
+    size_t allocations = fail_allocations(scenario, FAIL_ONCE, shallow);
+    allocations += fail_allocations(scenario, FAIL_ON, shallow);
     close_loop();
-    printf("%-24s %6zu runs %7.2f s", scenario->name, runs,
-           (double)(clock_monotonic() - began) / (double)SECOND);
+    size_t operations = machine == &simulated_machine ? fail_operations(scenario, shallow) : 0;
+    printf("%-10s %-18s %5zu allocations %5zu operations %6.2f s", machine->name, scenario->name,
+           allocations, operations, (double)(clock_monotonic() - began) / (double)SECOND);
     if (lost > 0)
         printf(", %zu blocks lost by a library", lost);
     putchar('\n');
 }
 
+static void run_once(const struct scenario *scenario, const char *site, const char *how) {
+    struct disturbance disturbance = {.site = strtoul(site, NULL, 10)};
+    disturbance.number = (int)strtol(how, NULL, 10);
+    if (disturbance.number != 0)
+        disturbance.how = FAIL_OPERATION;
+    else if (strcmp(how, "on") == 0)
+        disturbance.how = FAIL_ON;
+    begin_scenario(scenario);
+    if (disturbance.how == FAIL_OPERATION) {
+        close_loop();
+        open_loop();
+    }
+    run(scenario, &disturbance);
+    close_loop();
+}
+
+/* Returns how many scenarios there were. */
+static size_t run_table(const struct scenario *table, bool shallow, char **arguments) {
+    size_t count = 0;
+    for (const struct scenario *row = table; row->name != NULL; row++) {
+        if (arguments[0] != NULL && strcmp(arguments[0], row->name) != 0)
+            continue;
+        count++;
+        if (arguments[0] == NULL || arguments[1] == NULL)
+            torture(row, shallow);
+        else if (strcmp(arguments[1], machine->name) == 0 && arguments[2] != NULL &&
+                 arguments[3] != NULL)
+            run_once(row, arguments[2], arguments[3]);
+    }
+    return count;
+}
+
 int main(int argc, char **argv) {
-    const struct scenario *const tables[] = {start_scenarios, hub_scenarios, fetch_scenarios};
-    size_t ran = 0;
+    char *none[] = {NULL, NULL};
     bool shallow = argc > 1 && strcmp(argv[1], "--shallow") == 0;
-    argc -= shallow;
-    argv += shallow;
-    const char *only = argc > 1 ? argv[1] : NULL;
+    char **arguments = argc > 1 + shallow ? argv + 1 + shallow : none;
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGABRT, say_how_to_repeat);
     log_configure(LOG_ERROR, LOG_FORMAT_TEXT);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        for (const struct scenario *row = tables[i]; row->name != NULL; row++)
-            if (only == NULL || strcmp(only, row->name) == 0) {
-                run_scenario(row, shallow, argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
-                ran++;
-            }
-    if (ran == 0)
-        fprintf(stderr, "torture: no scenario %s\n", only);
-    return ran > 0 ? 0 : 1;
+    machine = &real_machine;
+    size_t count = run_table(start_scenarios, shallow, arguments);
+    count += run_table(hub_scenarios, shallow, arguments);
+    count += run_table(fetch_scenarios, shallow, arguments);
+    count += run_table(name_scenarios, shallow, arguments);
+    machine = &simulated_machine;
+    run_table(hub_scenarios, shallow, arguments);
+    run_table(fetch_scenarios, shallow, arguments);
+    if (count == 0)
+        fprintf(stderr, "torture: no scenario %s\n", arguments[0]);
+    return count > 0 ? 0 : 1;
 }

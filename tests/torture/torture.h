@@ -1,5 +1,6 @@
 /*
- * Torture: every allocation of a scenario fails in turn, once, and from there on. After each run
+ * Torture: every allocation of a scenario fails in turn, once, and from there on; and on the
+ * simulated machine every operation of the ring, with each errno that it may have. After each run
  * nothing has crashed, leaked or been lost, and the service answers a fresh request.
  *
  * A scenario is one row of the table in torture.c, and a few functions. All of it runs on one
@@ -33,12 +34,16 @@ struct scenario {
     void (*finish)(void);
 };
 
-extern const struct scenario hub_scenarios[], fetch_scenarios[], start_scenarios[];
+extern const struct scenario hub_scenarios[], fetch_scenarios[], start_scenarios[],
+    name_scenarios[];
 
 /* The loop that everything runs on; open while a scenario runs. */
 extern struct loop loop;
 
-/* How many allocations of this run have been made to fail. */
+/* The machine's clock. */
+uint64_t torture_now(void);
+
+/* How many allocations, or operations, of this run have been made to fail. */
 size_t torture_failures(void);
 
 /* What a library that is not ours may lose in a run of this scenario, at most. In `prepare`. */
@@ -53,9 +58,9 @@ void torture_turn_at_once(void);
 /* Turns until the condition holds; a run in which it does not has failed. */
 #define torture_wait(condition)                                       \
     do {                                                              \
-        uint64_t give_up_ = clock_monotonic() + 20 * SECOND;          \
+        uint64_t give_up_ = torture_now() + 20 * SECOND;              \
         while (!(condition)) {                                        \
-            if (clock_monotonic() > give_up_)                         \
+            if (torture_now() > give_up_)                             \
                 torture_fail("waited in vain", #condition, __LINE__); \
             torture_turn();                                           \
         }                                                             \
