@@ -84,9 +84,13 @@ struct config_hash {
 };
 
 enum config_slow_reader {
-    CONFIG_SLOW_READER_CLOSE, /* a reader that falls out of the log is closed */
-    CONFIG_SLOW_READER_SKIP,  /* it goes on at the oldest retained message and is told */
+    CONFIG_SLOW_READER_CLOSE,  /* a reader that falls out of the log is closed */
+    CONFIG_SLOW_READER_SKIP,   /* it goes on at the oldest retained message and is told */
+    CONFIG_SLOW_READER_LATEST, /* it gets the newest message only */
 };
+
+/* Of a channel: what the hub does, or one of those, in their order. */
+enum config_channel_slow_reader { CONFIG_CHANNEL_SLOW_READER_HUB };
 
 struct config_hub_limits {
     unsigned connections; /* or CONFIG_AUTO: from the descriptor limit */
@@ -109,6 +113,7 @@ struct config_channel {
     bool prefix; /* does "[address] " stand before each message? */
     bool echo;   /* does a message come back to its sender too, without a prefix? */
     enum config_publish publish;
+    enum config_channel_slow_reader slow_reader;
     struct config_retain retain;
 };
 
@@ -126,6 +131,7 @@ struct config_hub {
     uint64_t ping_timeout;
     uint64_t close_timeout;
     enum config_slow_reader slow_reader;
+    uint64_t progress_timeout; /* 0: a reader may take nothing for ever */
     struct config_hub_limits limits;
     struct config_channels channels;
 };

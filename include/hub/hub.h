@@ -21,8 +21,9 @@ struct hub;
 struct hub_worker;
 
 enum slow_reader_policy {
-    SLOW_READER_CLOSE, /* closed with 1013 */
-    SLOW_READER_SKIP,  /* goes on at the oldest retained message; what it missed is counted */
+    SLOW_READER_CLOSE,  /* closed with 1013 */
+    SLOW_READER_SKIP,   /* goes on at the oldest retained message; what it missed is counted */
+    SLOW_READER_LATEST, /* gets the newest message only, whenever it is ready for one */
 };
 
 /* Who may publish to a channel. */
@@ -39,6 +40,7 @@ struct channel_settings {
     size_t retain_bytes;
     uint64_t retain_messages;
     uint64_t retain_age; /* nanoseconds */
+    enum slow_reader_policy slow_reader;
 };
 
 /* All times in nanoseconds. */
@@ -49,9 +51,10 @@ struct hub_options {
     uint64_t ping_interval; /* 0: no pings */
     uint64_t ping_timeout;
     uint64_t close_timeout;
-    enum slow_reader_policy slow_reader;
-    unsigned max_connections; /* on each worker */
-    unsigned max_channels;    /* in all; joining one more is refused */
+    uint64_t progress_timeout; /* a strict channel's reader may take nothing for so long; 0: ever */
+    unsigned max_subscriptions; /* of one connection */
+    unsigned max_connections;   /* on each worker */
+    unsigned max_channels;      /* in all; joining one more is refused */
     /* The settings of a channel, by its name. Called on any worker's thread. */
     struct channel_settings (*channel_settings)(void *context, struct bytes name);
     /* A request that is not for the hub: the callee answers it. NULL: 404. */

@@ -16,6 +16,7 @@
 enum {
     DESCRIPTORS_KEPT = 64, /* for the fetcher's first needs, the admin listener and files */
     MAX_CHANNELS = 10000,
+    MAX_SUBSCRIPTIONS = 128, /* of one connection */
     FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
     CUT_OFF_BEFORE = 10,     /* clients are cut off this part before the end of it */
 };
@@ -132,6 +133,18 @@ void service_signal(struct service *service, int number) {
 
 /* ---- the hub -------------------------------------------------------------------------------- */
 
+static enum slow_reader_policy slow_reader_of(const struct config *config,
+                                              const struct config_channel *channel) {
+    static const enum slow_reader_policy policies[] = {
+        [CONFIG_SLOW_READER_CLOSE] = SLOW_READER_CLOSE,
+        [CONFIG_SLOW_READER_SKIP] = SLOW_READER_SKIP,
+        [CONFIG_SLOW_READER_LATEST] = SLOW_READER_LATEST,
+    };
+    return policies[channel->slow_reader == CONFIG_CHANNEL_SLOW_READER_HUB
+                        ? (unsigned)config->hub.slow_reader
+                        : (unsigned)channel->slow_reader - 1];
+}
+
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
     const struct config_channel *channel = config_channel(service->config, name);
@@ -140,6 +153,7 @@ static struct channel_settings channel_settings(void *context, struct bytes name
         .echo = channel->echo,
         .listed = bytes_equal(name, bytes_of(channel->name)),
         .publish = channel->publish == CONFIG_PUBLISH_ANYONE ? PUBLISH_ANYONE : PUBLISH_SERVICE,
+        .slow_reader = slow_reader_of(service->config, channel),
         .retain_bytes = channel->retain.bytes,
         .retain_messages = channel->retain.messages,
         .retain_age = channel->retain.age,
@@ -171,8 +185,8 @@ static enum error make_hub(struct service *service) {
         .ping_interval = hub->ping_interval,
         .ping_timeout = hub->ping_timeout,
         .close_timeout = hub->close_timeout,
-        .slow_reader =
-            hub->slow_reader == CONFIG_SLOW_READER_SKIP ? SLOW_READER_SKIP : SLOW_READER_CLOSE,
+        .progress_timeout = hub->progress_timeout,
+        .max_subscriptions = MAX_SUBSCRIPTIONS,
         .max_connections = connections_per_worker(service->config, service->workers.count),
         .max_channels = MAX_CHANNELS,
         .channel_settings = channel_settings,

@@ -131,6 +131,18 @@ uint64_t subscription_skip(struct subscription *subscription) {
     return missed;
 }
 
+uint64_t subscription_jump(struct subscription *subscription) {
+    struct view *view = &subscription->channel->view;
+    uint64_t before = subscription_offset(subscription), head = view_head_offset(view);
+    if (head <= before + 1 || subscription->own != NULL || subscription->unanswered > 0 ||
+        cursor_is_inside_message(&subscription->cursor))
+        return 0;
+    cursor_remove(&subscription->cursor);
+    cursor_place_at_offset(view, &subscription->cursor, head - 1);
+    counter_add(&subscription->channel->tally->skipped, head - 1 - before);
+    return head - 1 - before;
+}
+
 /* ---- what the home tells -------------------------------------------------------------------- */
 
 static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
@@ -220,6 +232,7 @@ static void begin(struct subscription *subscription, bool recovered) {
     list_append(&channel->idle, &subscription->link);
     subscription->state = SUBSCRIPTION_IDLE;
     subscription->recovered = recovered;
+    subscription->first = subscription_offset(subscription);
     subscription_events.joined(subscription, ERROR_NONE);
 }
 
@@ -427,8 +440,9 @@ static void settle(struct subscription *subscription) {
         if (subscription->recall->home == NULL) /* not sent yet */
             memory_free(subscription->recall);
     } else if (channel->joined && subscription->state >= SUBSCRIPTION_IDLE) {
-        counter_add(&channel->tally->abandoned,
-                    view_head_offset(&channel->view) - subscription_offset(subscription));
+        uint64_t head = view_head_offset(&channel->view);
+        counter_add(&channel->tally->abandoned, head - subscription_offset(subscription));
+        counter_add(&channel->tally->due, head - subscription->first);
     }
 }
 
@@ -485,6 +499,11 @@ static void deliver_publish(struct letter *letter) {
 
 static const struct letter_handler publish_handler = {"hub_publish", deliver_publish};
 
+void subscription_begin_publish(struct subscription *subscription) {
+    if (subscription->unanswered++ == 0)
+        subscription->settled = view_head_offset(&subscription->channel->view);
+}
+
 static enum error send_publish(struct hub_worker *from, struct bytes name,
                                struct subscription *source, struct bytes prefix, bool binary,
                                struct bytes payload) {
@@ -509,8 +528,8 @@ static enum error send_publish(struct hub_worker *from, struct bytes name,
             memcpy(data, parts[i].data, parts[i].size);
         data += parts[i].size;
     }
-    if (source != NULL && source->unanswered++ == 0)
-        source->settled = view_head_offset(&source->channel->view);
+    if (source != NULL)
+        subscription_begin_publish(source);
     loop_send(hub_home_worker(from->hub, name)->loop, &publish->letter);
     return ERROR_NONE;
 }

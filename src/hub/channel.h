@@ -40,6 +40,7 @@ struct subscription {
     struct list_node link; /* in the channel's list of its state */
     struct cursor cursor;
     struct own_ranges *own; /* NULL: none ahead */
+    uint64_t first;         /* the offset that it began at */
     uint64_t settled;       /* where messages stand that are unanswered: not before this offset */
     uint32_t unanswered;    /* publishes that its home has not confirmed yet */
     uint8_t state;
@@ -110,6 +111,10 @@ void subscription_set_busy(struct subscription *subscription, bool busy);
 /* Is its cursor before the oldest retained message? */
 bool subscription_is_behind(const struct subscription *subscription);
 
+/* Jumps to the newest message, unless own ones are about; returns how many were missed. Only
+ * between two messages. */
+uint64_t subscription_jump(struct subscription *subscription);
+
 /* Jumps to the oldest retained message; returns how many were missed. Only when it is behind, and
  * between two messages. */
 uint64_t subscription_skip(struct subscription *subscription);
@@ -120,6 +125,9 @@ uint64_t subscription_skip(struct subscription *subscription);
  */
 enum error channel_publish(struct channel *channel, struct subscription *source,
                            struct bytes prefix, bool binary, struct bytes payload);
+
+/* A publish of it starts on its way to the home; subscription_published() ends that. */
+void subscription_begin_publish(struct subscription *subscription);
 
 /* Letters from the home. */
 void channel_add_segment(struct channel *channel, struct view_segment *at);

@@ -12,6 +12,7 @@
 #include "client_internal.h"
 
 #include "base/log.h"
+#include "request.h"
 #include "ws/close.h"
 #include "ws/frame_encode.h"
 
@@ -38,11 +39,23 @@ void client_finish_closing(struct client *client) {
     client_set_timer(client, worker_of(client)->hub->options.close_timeout);
 }
 
+/* An HTTP response without a length ends with its connection: there is no frame to wait for. */
+static void close_events(struct client *client, enum close_reason reason) {
+    events_say_goodbye(client, reason);
+    client->peer_closed = true;
+    client_set_timer(client, worker_of(client)->hub->options.close_timeout);
+    client_serve(client);
+}
+
 void client_close_with_code(struct client *client, enum close_reason reason, uint16_t code) {
     if (client->state >= CLIENT_CLOSING)
         return;
     client_note_reason(client, reason);
     client->state = CLIENT_CLOSING;
+    if (client->kind == CLIENT_EVENTS) {
+        close_events(client, reason);
+        return;
+    }
     uint8_t frame[FRAME_CONTROL_MAX];
     const char *text = client->peer_closed ? "" : close_reason_row(reason)->text;
     size_t size = frame_encode_close(frame, code, bytes_of(text), NULL);
@@ -63,6 +76,8 @@ void client_finish(struct client *client, enum close_reason reason) {
         return;
     client_note_reason(client, reason);
     client->state = CLIENT_FLUSHING;
+    seat_make_ready(&client->seat);
+    dialog_make_ready(client);
     client_serve(client);
 }
 
@@ -103,6 +118,8 @@ static void timed_out(struct timer *timer) {
         client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
     else if (client->ping_sent)
         client_close(client, CLOSE_REASON_PING_TIMEOUT);
+    else if (client->kind == CLIENT_EVENTS)
+        events_keep_alive(client);
     else
         send_ping(client);
 }
@@ -124,6 +141,15 @@ static void count_close(struct client *client) {
               LOG_TEXT("address", address), LOG_TEXT("reason", row->name));
 }
 
+/* What is under way to channels' homes comes back to it, so it stays until then. */
+static void free_if_settled(struct client *client) {
+    if (!client_is_settled(client))
+        return;
+    dialog_free(client);
+    channel_unsubscribe(&client->seat.subscription);
+    http_connection_free(&client->connection);
+}
+
 static void closed(struct transport *transport) {
     struct client *client = client_of(transport);
     struct hub_worker *worker = worker_of(client);
@@ -135,10 +161,7 @@ static void closed(struct transport *transport) {
     message_reader_fini(&client->reader);
     client_free_output(client);
     client_free_deflate(client);
-    if (client->subscription.unanswered == 0) {
-        channel_unsubscribe(&client->subscription);
-        http_connection_free(&client->connection);
-    }
+    free_if_settled(client);
     drain_check(worker);
 }
 
@@ -156,7 +179,7 @@ static void cancelled(struct scope_member *member) {
 
 static const struct scope_member_handler member_handler = {"hub_client", cancelled};
 
-static void begin(struct client *client) {
+void client_begin(struct client *client) {
     struct hub_worker *worker = worker_of(client);
     struct buffer behind;
     http_connection_upgrade(&client->connection, &client_events, &member_handler, &behind);
@@ -170,6 +193,9 @@ static void begin(struct client *client) {
     counter_add(&worker->statistics.clients, 1);
     counter_add(&worker->statistics.clients_total, 1);
     client_schedule_ping(client);
+    if (client->kind == CLIENT_EVENTS)
+        events_begin(client);
+    seat_make_ready(&client->seat);
     client_serve(client);
     if (transport_of(client)->stream.closing)
         client_note_reason(client, CLOSE_REASON_PEER_GONE); /* it ended before we had answered */
@@ -181,26 +207,33 @@ static void begin(struct client *client) {
 }
 
 static void joined(struct subscription *subscription, enum error error) {
-    struct client *client = container_of(subscription, struct client, subscription);
-    if (error != ERROR_NONE)
+    struct seat *seat = seat_of(subscription);
+    struct client *client = seat->client;
+    if (client->kind == CLIENT_JSON)
+        dialog_joined(seat, error);
+    else if (error != ERROR_NONE)
         http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                error == ERROR_LIMIT_REACHED ? "too many channels"
                                                             : error_text(error));
     else if (transport_of(client)->stream.closing)
         channel_unsubscribe(subscription);
     else
-        begin(client);
+        client_begin(client);
 }
 
+/* A request of its subprotocol tells the client itself. */
 static void published(struct subscription *subscription, enum error error) {
-    struct client *client = container_of(subscription, struct client, subscription);
-    if (client->state == CLIENT_GONE) {
-        if (subscription->unanswered == 0) {
-            channel_unsubscribe(subscription);
-            http_connection_free(&client->connection);
-        }
+    struct seat *seat = seat_of(subscription);
+    struct client *client = seat->client;
+    if (client->kind == CLIENT_JSON) {
+        seat_make_ready(seat);
         return;
     }
+    if (client->state == CLIENT_GONE) {
+        free_if_settled(client);
+        return;
+    }
+    seat_make_ready(seat);
     if (error != ERROR_NONE)
         client_close(client, CLOSE_REASON_NO_MEMORY);
     if (transport_of(client)->stream.closing)
@@ -211,7 +244,9 @@ static void published(struct subscription *subscription, enum error error) {
 }
 
 static void readable(struct subscription *subscription) {
-    client_serve(container_of(subscription, struct client, subscription));
+    struct seat *seat = seat_of(subscription);
+    seat_make_ready(seat);
+    client_serve(seat->client);
 }
 
 const struct subscription_events subscription_events = {
@@ -221,9 +256,19 @@ const struct subscription_events subscription_events = {
     .published = published,
 };
 
+void client_request_answered(struct client *client) {
+    client->pending--;
+    if (client->state == CLIENT_GONE)
+        free_if_settled(client);
+    else if (!transport_of(client)->stream.closing && client->pending == UNANSWERED_MAX / 2)
+        transport_start_receive(transport_of(client));
+}
+
 void client_handle_http_closed(struct http_connection *connection) {
     struct client *client = container_of(connection, struct client, connection);
-    channel_unsubscribe(&client->subscription);
+    request_forget(client);
+    dialog_free(client);
+    channel_unsubscribe(&client->seat.subscription);
     client_free_output(client);
     client_free_deflate(client);
 }

@@ -1,9 +1,13 @@
 /*
- * One WebSocket client: its connection, what it sends us, what it is sent, and the end of it.
+ * One client: its connection, what it sends us, what it is sent, and the end of it. It speaks
+ * WebSocket, plain or with the JSON subprotocol, or it reads Server-Sent Events.
  *
- * What it is sent comes from two sources: the log, straight from its segments, and its own output
- * (the handshake's answer, pongs, pings, the close frame), which goes out between two messages of
- * the log. At most one send is in flight.
+ * What it is sent comes from logs, straight from their segments, and from its own output (the
+ * handshake's answer, pongs, replies, the close frame), which goes out between two messages. At
+ * most one send is in flight.
+ *
+ * A seat is its subscription to one channel. A plain client and a reader of events have one; with
+ * the JSON subprotocol it has as many as it likes, and they take turns.
  */
 #ifndef RINGCAST_HUB_CLIENT_H
 #define RINGCAST_HUB_CLIENT_H
@@ -23,6 +27,12 @@ enum client_state {
     CLIENT_GONE,      /* the connection has ended; a publish is still unanswered */
 };
 
+enum client_kind {
+    CLIENT_PLAIN,  /* each WebSocket message is a message of its channel */
+    CLIENT_JSON,   /* the subprotocol ringcast.v1.json: dialog.c */
+    CLIENT_EVENTS, /* Server-Sent Events: events.c */
+};
+
 /* Bytes of the client's own. One buffer is being sent while the other collects. */
 struct client_output {
     struct buffer sending;
@@ -36,18 +46,35 @@ struct client_deflate {
     struct buffer window; /* of what it sent */
 };
 
+struct seat {
+    struct subscription subscription;
+    struct client *client;
+    struct list_node turn; /* in the client's ready seats */
+    bool leaving;          /* as soon as nothing of it is in flight, half sent or unanswered */
+};
+
+struct dialog;
+struct request;
+
 struct client {
     struct http_connection connection; /* first: the server allocates the whole */
     struct list_node link;             /* among the worker's clients */
     struct message_reader reader;
-    struct subscription subscription;
-    struct timer timer;             /* ping, pong or close time-out, by state */
+    struct seat seat;        /* of a plain client, or a reader of events */
+    struct list_node ready;  /* seats with something to send, who was served last at the end */
+    struct seat *current;    /* the last one that was sent something, or NULL */
+    struct seat *in_flight;  /* whose bytes are being sent; NULL: its own output, or nothing */
+    struct dialog *dialog;   /* of the JSON subprotocol; else NULL */
+    struct request *request; /* of an HTTP request that waits for a channel's home; else NULL */
+    uint64_t send_started;   /* when, by loop->now */
+    struct timer timer;      /* ping, pong or close time-out, by state */
     struct client_output *output;   /* NULL: nothing of its own to send */
     struct client_deflate *deflate; /* NULL: nothing is compressed */
     struct address address;
+    uint32_t pending; /* requests to channels' homes under way; the client stays until then */
+    uint8_t kind;
     uint8_t state;
     uint8_t reason;
-    bool sending_log;   /* the send in flight is from the log */
     bool ping_sent;     /* a pong is awaited */
     bool peer_closed;   /* its close frame has come */
     bool fallen_behind; /* the slow-reader policy waits for the send in flight */

@@ -4,6 +4,8 @@
 
 #include "client.h"
 
+struct target;
+
 enum { UNANSWERED_MAX = 16 }; /* publishes under way to another worker before we stop reading */
 
 static inline struct client *client_of(struct transport *transport) {
@@ -18,6 +20,23 @@ static inline struct transport *transport_of(struct client *client) {
     return &client->connection.transport;
 }
 
+static inline struct seat *seat_of(struct subscription *subscription) {
+    return container_of(subscription, struct seat, subscription);
+}
+
+static inline void seat_init(struct seat *seat, struct client *client) {
+    seat->client = client;
+    list_init(&seat->turn);
+}
+
+/* A connection that asks for something for the first time. */
+static inline void client_init(struct client *client) {
+    if (client->seat.client != NULL)
+        return;
+    seat_init(&client->seat, client);
+    list_init(&client->ready);
+}
+
 static inline void client_set_timer(struct client *client, uint64_t duration) {
     struct loop *loop = worker_of(client)->loop;
     loop_start_timer(loop, &client->timer, loop->now + duration);
@@ -30,8 +49,20 @@ enum error client_queue_output(struct client *client, const void *data, size_t s
 bool client_has_output(const struct client *client);
 void client_free_output(struct client *client);
 
+/* There may be something to send from this seat's channel; client_serve() looks. */
+void seat_make_ready(struct seat *seat);
+
 /* Sends what comes next, unless a send is in flight. */
 void client_serve(struct client *client);
+
+/* Has everything been answered that it asked of channels' homes? */
+bool client_is_settled(const struct client *client);
+
+/* Closes it if it has taken nothing for too long and its channel is strict. Called now and then. */
+void client_check_progress(struct client *client);
+
+/* Says how many messages of a channel it missed, where its protocol can say that. */
+void client_tell_skipped(struct client *client, const struct seat *seat, uint64_t missed);
 
 /* Events of the transport and the subscription. */
 void client_sent(struct transport *transport, size_t size, enum error error);
@@ -42,10 +73,54 @@ void client_fell_behind(struct subscription *subscription);
 void client_received(struct transport *transport, uint8_t *data, size_t size);
 void client_ended(struct transport *transport, enum error error);
 
+/* "[address] " if the channel's messages have that in front, or nothing. */
+enum { CLIENT_PREFIX_SIZE = ADDRESS_TEXT_SIZE + 3 };
+void client_make_prefix(const struct client *client, const struct channel_settings *settings,
+                        char prefix[CLIENT_PREFIX_SIZE]);
+
 /* Ends its compression; harmless without any. */
 void client_free_deflate(struct client *client);
 
+/* ---- the JSON subprotocol (dialog.c) -------------------------------------------------------- */
+
+enum error dialog_new(struct client *client);
+/* Ends it with all its seats, on which nothing may be unanswered. Harmless without any. */
+void dialog_free(struct client *client);
+void dialog_handle_message(struct client *client, bool text, struct bytes payload);
+void dialog_joined(struct seat *seat, enum error error);
+void dialog_try_to_leave(struct seat *seat);
+/* All of its seats look for something to send. */
+void dialog_make_ready(struct client *client);
+
+/* ---- Server-Sent Events (events.c) ----------------------------------------------------------- */
+
+void events_handle_request(struct client *client, const struct http_request *request,
+                           const struct target *target);
+void events_begin(struct client *client);
+void events_keep_alive(struct client *client);
+void events_say_goodbye(struct client *client, enum close_reason reason);
+
+/* ---- plain HTTP (http.c) --------------------------------------------------------------------- */
+
+void http_handle_request(struct client *client, const struct http_request *request,
+                         const struct target *target, struct bytes body);
+
+/* ---- who it is, and what it may (handshake.c) ------------------------------------------------ */
+
+/* False if the connection has been reset already: nobody knows any more whose it was. */
+bool client_remember_address(struct client *client);
+enum error client_may_publish(const struct client *client, const struct channel_settings *settings,
+                              struct bytes channel);
+enum error client_may_subscribe(const struct client *client,
+                                const struct channel_settings *settings, struct bytes channel);
+
 /* ---- closing and time (client.c) ------------------------------------------------------------- */
+
+/* The connection leaves HTTP, and what was prepared as its answer goes out. */
+void client_begin(struct client *client);
+
+/* One of its pending requests has come back. It may be freed by this. */
+void client_request_answered(struct client *client);
 
 /* The first reason stays. */
 void client_note_reason(struct client *client, enum close_reason reason);

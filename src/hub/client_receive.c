@@ -45,27 +45,33 @@ static enum error inflate_message(struct client *client, struct message *message
 
 /* ---- what comes ------------------------------------------------------------------------------ */
 
+void client_make_prefix(const struct client *client, const struct channel_settings *settings,
+                        char prefix[CLIENT_PREFIX_SIZE]) {
+    prefix[0] = '\0';
+    if (!settings->prefix || settings->echo)
+        return;
+    prefix[0] = '[';
+    size_t size = address_format_host(&client->address, prefix + 1);
+    memcpy(prefix + 1 + size, "] ", 3);
+}
+
 static void publish(struct client *client, bool binary, struct bytes payload) {
     struct hub_worker *worker = worker_of(client);
-    struct channel *channel = client->subscription.channel;
-    char prefix[ADDRESS_TEXT_SIZE + 3] = "";
+    struct channel *channel = client->seat.subscription.channel;
+    char prefix[CLIENT_PREFIX_SIZE];
     if (worker->quiet)
         return;
     counter_add(&worker->statistics.messages_received, 1);
     counter_add(&worker->statistics.bytes_received, payload.size);
-    if (channel->settings.publish != PUBLISH_ANYONE) {
+    if (client_may_publish(client, &channel->settings, bytes_of(channel->name)) != ERROR_NONE) {
         client_close(client, CLOSE_REASON_NOT_ALLOWED);
         return;
     }
-    if (channel->settings.prefix && !channel->settings.echo) {
-        prefix[0] = '[';
-        size_t size = address_format_host(&client->address, prefix + 1);
-        memcpy(prefix + 1 + size, "] ", 3);
-    }
-    if (channel_publish(channel, &client->subscription, bytes_of(prefix), binary, payload) !=
+    client_make_prefix(client, &channel->settings, prefix);
+    if (channel_publish(channel, &client->seat.subscription, bytes_of(prefix), binary, payload) !=
         ERROR_NONE)
         client_close(client, CLOSE_REASON_NO_MEMORY);
-    if (client->subscription.unanswered >= UNANSWERED_MAX)
+    if (client->seat.subscription.unanswered >= UNANSWERED_MAX)
         transport_pause_receive(transport_of(client));
 }
 
@@ -105,7 +111,9 @@ static void handle_message(struct client *client, bool text, struct message *mes
         return;
     if (message->reserved != 0)
         error = inflate_message(client, message, text);
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE && client->kind == CLIENT_JSON)
+        dialog_handle_message(client, text, message->payload);
+    else if (error == ERROR_NONE)
         publish(client, !text, message->payload);
     else
         fail(client, error);
@@ -139,6 +147,8 @@ void client_received(struct transport *transport, uint8_t *data, size_t size) {
     struct client *client = client_of(transport);
     struct message message;
     enum message_event event;
+    if (client->kind == CLIENT_EVENTS)
+        return; /* nothing is expected behind the request */
     while ((event = message_next(&client->reader, &data, &size, &message)) != MESSAGE_NEEDS_MORE) {
         handle(client, event, &message);
         if (transport->stream.closing)

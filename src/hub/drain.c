@@ -96,6 +96,7 @@ static void start_closing(struct hub_worker *worker) {
     worker->drain_deadline.handler = &deadline_handler;
     loop_start_timer(worker->loop, &worker->drain_deadline, hub->drain_deadline);
     loop_stop_timer(worker->loop, &worker->collect);
+    loop_stop_timer(worker->loop, &worker->progress);
     if (hub->drain_duration == 0 || worker->client_count == 0) {
         close_all(worker);
         return;

@@ -4,11 +4,11 @@
  */
 #include "client_internal.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/memory.h"
+#include "dialog.h"
 #include "ring/socket.h"
+#include "target.h"
 #include "ws/handshake.h"
 
 /* Without compression the client is served all the same, so want of memory only means none. */
@@ -29,16 +29,22 @@ static enum error write_acceptance(struct client *client, const char *accept) {
     char extensions[WS_DEFLATE_ANSWER_SIZE] = "";
     if (client->deflate != NULL)
         ws_deflate_answer(&client->deflate->agreed, extensions);
-    struct http_field fields[] = {
+    struct http_field fields[4] = {
         {bytes_of("Upgrade"), bytes_of("websocket")},
         {bytes_of("Sec-WebSocket-Accept"), bytes_of(accept)},
-        {bytes_of("Sec-WebSocket-Extensions"), bytes_of(extensions)},
     };
+    size_t count = 2;
+    if (client->deflate != NULL)
+        fields[count++] =
+            (struct http_field){bytes_of("Sec-WebSocket-Extensions"), bytes_of(extensions)};
+    if (client->kind == CLIENT_JSON)
+        fields[count++] =
+            (struct http_field){bytes_of("Sec-WebSocket-Protocol"), bytes_of(DIALOG_SUBPROTOCOL)};
     const struct http_response_head response = {
         .status = HTTP_STATUS_SWITCHING_PROTOCOLS,
         .connection = "Upgrade",
         .content_length = -1,
-        .fields = {fields, client->deflate != NULL ? 3 : 2},
+        .fields = {fields, count},
         .date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND),
     };
     enum error error = http_write_response(&head, &response);
@@ -50,26 +56,10 @@ static enum error write_acceptance(struct client *client, const char *accept) {
 
 /* False if the connection has been reset: the kernel has forgotten whose it was, and nothing may be
  * published in nobody's name. */
-static bool remember_address(struct client *client) {
+bool client_remember_address(struct client *client) {
     socklen_t size = sizeof client->address.socket;
     return socket_peer(worker_of(client)->loop->ring, transport_of(client)->stream.descriptor,
                        &client->address.socket.any, &size) == ERROR_NONE;
-}
-
-/* "/" is the chat, "/channels/NAME" another channel. False if the path is neither. */
-static bool channel_of_target(struct bytes target, struct bytes *name) {
-    static const char folder[] = "/channels/";
-    const uint8_t *query = memchr(target.data, '?', target.size);
-    if (query != NULL)
-        target.size = (size_t)(query - target.data);
-    if (bytes_equal(target, bytes_of("/"))) {
-        *name = bytes_of("chat");
-        return true;
-    }
-    if (target.size < sizeof folder || memcmp(target.data, folder, sizeof folder - 1) != 0)
-        return false;
-    *name = bytes_after(target, sizeof folder - 1);
-    return channel_name_is_valid(*name);
 }
 
 static void refuse_handshake(struct client *client, const struct ws_handshake *handshake) {
@@ -95,37 +85,70 @@ static enum rendition_kind rendition_of(const struct client *client) {
                : RENDITION_RAW;
 }
 
+enum error client_may_publish(const struct client *client, const struct channel_settings *settings,
+                              struct bytes channel) {
+    (void)client, (void)channel;
+    return settings->publish == PUBLISH_ANYONE ? ERROR_NONE : ERROR_PERMISSION_DENIED;
+}
+
+enum error client_may_subscribe(const struct client *client,
+                                const struct channel_settings *settings, struct bytes channel) {
+    (void)client, (void)settings, (void)channel;
+    return ERROR_NONE;
+}
+
+/* With the subprotocol a client is open at once, and subscribes by commands. */
+static enum error join(struct client *client, struct bytes name, const struct start *start) {
+    if (client->kind != CLIENT_JSON)
+        return channel_subscribe(worker_of(client), name, rendition_of(client), start,
+                                 &client->seat.subscription);
+    enum error error = dialog_new(client);
+    if (error == ERROR_NONE)
+        client_begin(client);
+    return error;
+}
+
+static void accept_client(struct client *client, const struct http_request *request,
+                          const struct ws_handshake *handshake, const struct target *target) {
+    struct start start;
+    if (!target_start(target, &start)) {
+        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
+                               "since is EPOCH:OFFSET, and last a whole number");
+        return;
+    }
+    if (!client_remember_address(client)) {
+        counter_add(&worker_of(client)->statistics.handshakes_refused, 1);
+        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
+                               "the connection is gone");
+        return;
+    }
+    agree_on_deflate(client, request->fields);
+    if (ws_handshake_offers(request->fields, DIALOG_SUBPROTOCOL))
+        client->kind = CLIENT_JSON;
+    enum error error = write_acceptance(client, handshake->accept);
+    if (error == ERROR_NONE)
+        error = join(client, target->name, &start);
+    if (error == ERROR_NONE)
+        return;
+    client_free_output(client);
+    client_free_deflate(client);
+    http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE, error_text(error));
+}
+
 void client_handle_upgrade(struct http_connection *connection, const struct http_request *request) {
     struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = worker_of(client);
-    const struct start at_head = {PLACE_HEAD};
+    struct target target = target_parse(request->target);
     struct ws_handshake handshake;
-    struct bytes name;
     ws_handshake_judge(request, &handshake);
     if (handshake.status != HTTP_STATUS_SWITCHING_PROTOCOLS) {
         counter_add(&worker->statistics.handshakes_refused, 1);
         refuse_handshake(client, &handshake);
-        return;
-    }
-    if (!channel_of_target(request->target, &name)) {
+    } else if (target.kind != TARGET_ROOT && target.kind != TARGET_CHANNEL) {
         counter_add(&worker->statistics.handshakes_refused, 1);
         http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND,
                                "channels are at / and /channels/NAME");
-        return;
-    }
-    if (!remember_address(client)) {
-        counter_add(&worker->statistics.handshakes_refused, 1);
-        http_connection_refuse(connection, HTTP_STATUS_BAD_REQUEST, "the connection is gone");
-        return;
-    }
-    agree_on_deflate(client, request->fields);
-    enum error error = write_acceptance(client, handshake.accept);
-    if (error == ERROR_NONE)
-        error =
-            channel_subscribe(worker, name, rendition_of(client), &at_head, &client->subscription);
-    if (error != ERROR_NONE) {
-        client_free_output(client);
-        client_free_deflate(client);
-        http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE, error_text(error));
+    } else {
+        accept_client(client, request, &handshake, &target);
     }
 }

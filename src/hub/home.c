@@ -67,6 +67,7 @@ static void home_free(struct home *home) {
     atomic_fetch_sub(&worker->hub->channel_count, 1);
     for (size_t i = 0; i < RENDITION_COUNT; i++)
         log_fini(&home->renditions[i].log);
+    key_ring_fini(&home->keys);
     memory_free(home->readers);
     memory_free(home);
 }

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "hub/hub.h"
+#include "key_ring.h"
 #include "log.h"
 #include "rendition.h"
 
@@ -20,6 +21,7 @@ struct tally {
     struct counter skipped;   /* missed by slow readers */
     struct counter own;       /* stepped over: they went back to nobody */
     struct counter abandoned; /* still ahead when the subscription ended */
+    struct counter due;       /* of subscriptions that ended: all the above, by their offsets */
 };
 
 /* One worker as the reader of one rendition, and the hint to it that more is filled: at most one is
@@ -48,6 +50,7 @@ struct home {
     size_t log_memory; /* of all logs, as it was counted last */
     struct rendition renditions[RENDITION_COUNT];
     struct reader *readers; /* of all renditions */
+    struct key_ring keys;   /* of messages that were published lately */
     char name[];
 };
 

@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "client.h"
+#include "client_internal.h"
+#include "target.h"
 #include "worker.h"
 
 enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024 };
@@ -31,24 +32,22 @@ struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name) {
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-static bool is_channel_path(struct bytes target) {
-    struct bytes folder = bytes_of("/channels/");
-    return target.size > folder.size && bytes_equal(bytes_make(target.data, folder.size), folder);
-}
-
 static void requested(struct http_connection *connection, const struct http_request *request,
                       struct bytes body) {
-    (void)body;
+    struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = connection->server->context;
     const struct hub_options *options = &worker->hub->options;
+    struct target target = target_parse(request->target);
+    client_init(client);
     if (worker->quiet)
         http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                "the server is shutting down");
     else if (ws_is_upgrade(request->fields))
         client_handle_upgrade(connection, request);
-    else if (is_channel_path(request->target))
-        http_connection_refuse(connection, HTTP_STATUS_UPGRADE_REQUIRED,
-                               "a channel is joined over WebSocket");
+    else if (target.kind == TARGET_CHANNEL)
+        http_handle_request(client, request, &target, body);
+    else if (target.kind == TARGET_EVENTS)
+        events_handle_request(client, request, &target);
     else if (options->other_request != NULL)
         options->other_request(options->context, connection, request);
     else
@@ -84,6 +83,23 @@ void hub_free(struct hub *hub) {
     memory_free(hub);
 }
 
+/* How often it is looked for readers that take nothing. */
+static uint64_t progress_interval(const struct hub_worker *worker) {
+    uint64_t timeout = worker->hub->options.progress_timeout;
+    return timeout / 4 < COLLECT_SECONDS * SECOND && timeout > 0 ? timeout / 4
+                                                                 : COLLECT_SECONDS * SECOND;
+}
+
+static void check_progress(struct timer *timer) {
+    struct hub_worker *worker = container_of(timer, struct hub_worker, progress);
+    if (worker->hub->options.progress_timeout > 0)
+        list_for_each_safe (node, &worker->clients)
+            client_check_progress(container_of(node, struct client, link));
+    loop_start_timer(worker->loop, timer, worker->loop->now + progress_interval(worker));
+}
+
+static const struct timer_handler progress_handler = {"hub_progress", check_progress};
+
 static void collect(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, collect);
     homes_collect(worker);
@@ -98,11 +114,14 @@ void hub_start(struct hub *hub, unsigned index) {
         .connection_size = sizeof(struct client),
         .head_timeout = hub->options.handshake_timeout,
         .idle_timeout = IDLE_SECONDS * SECOND,
-        .max_body = BODY_MAX,
+        .max_body = hub->options.max_message > BODY_MAX ? hub->options.max_message : BODY_MAX,
         .max_connections = hub->options.max_connections,
         .join = index > 0,
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
+    worker->progress.handler = &progress_handler;
+    loop_start_timer(worker->loop, &worker->progress,
+                     worker->loop->now + progress_interval(worker));
     worker->collect.handler = &collect_handler;
     loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
 }

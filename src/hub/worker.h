@@ -23,6 +23,7 @@ struct hub_worker {
     struct list_node clients;
     size_t client_count;
     struct timer collect;
+    struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */
     struct ws_inflater *inflater; /* NULL until a client has sent something compressed */
     struct buffer inflated;       /* the last message */

@@ -56,7 +56,7 @@ REFUSED = [
     (405, "not GET", handshake().replace(b"GET", b"POST")),
     (426, "version 8", handshake(Sec_WebSocket_Version="8")),
     (426, "no version", handshake(Sec_WebSocket_Version=None)),
-    (426, "a channel without an upgrade", b"GET /channels/a HTTP/1.1\r\nHost: a\r\n\r\n"),
+
     (404, "unknown page", b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"),
     (405, "page not read", b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n"),
     (400, "not HTTP", b"hello\r\n\r\n"),

@@ -195,6 +195,7 @@ static void check_everything_hub(const struct config_hub *hub) {
     assert_int_equal(hub->ping_timeout, 21 * SECOND);
     assert_int_equal(hub->close_timeout, 12 * SECOND);
     assert_int_equal(hub->slow_reader, CONFIG_SLOW_READER_SKIP);
+    assert_int_equal(hub->progress_timeout, 31 * SECOND);
     assert_int_equal(hub->limits.connections, 5000);
     assert_int_equal(hub->channels.count, 4);
 }
@@ -204,6 +205,7 @@ static void check_everything_channels(const struct config *config) {
     const struct config_channel *news = config_channel(config, bytes_of("news"));
     assert_true(news->prefix);
     assert_true(news->echo);
+    assert_int_equal(news->slow_reader, 1 + CONFIG_SLOW_READER_LATEST);
     assert_int_equal(news->publish, CONFIG_PUBLISH_ANYONE);
     check_retain(&news->retain, MIB, 50, 10 * MINUTE);
     const struct config_channel *chat = config_channel(config, bytes_of("chat"));

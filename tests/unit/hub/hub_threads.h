@@ -64,7 +64,7 @@ static inline void default_settings(void) {
         .ping_interval = 0,
         .ping_timeout = 20 * SECOND,
         .close_timeout = 10 * SECOND,
-        .slow_reader = SLOW_READER_CLOSE,
+        .max_subscriptions = 100,
         .max_connections = 1000,
         .max_channels = 1000,
         .channel_settings = channel_settings_of,

@@ -368,7 +368,7 @@ static void a_slow_reader_is_closed(void **state) {
 static void a_slow_reader_skips_and_the_gap_is_counted(void **state) {
     (void)state;
     test_channel.retain_bytes = 256 * 1024;
-    test_options.slow_reader = SLOW_READER_SKIP;
+    test_channel.slow_reader = SLOW_READER_SKIP;
     begin();
     int slow = join_path_with_buffer("/channels/a", 4096);
     flood("a");

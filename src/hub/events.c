@@ -1,0 +1,118 @@
+/*
+ * Server-Sent Events: a channel over plain HTTP, for browsers' EventSource and for curl. Each
+ * message is an event whose data is its envelope and whose id says where to go on: a client that
+ * comes back sends the last one as Last-Event-ID. The response has no length; it ends with its
+ * connection.
+ */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "client_internal.h"
+#include "target.h"
+
+static void queue_text(struct client *client, struct buffer *text, enum error error) {
+    if (error == ERROR_NONE)
+        error = client_queue_output(client, text->data, text->size);
+    if (error != ERROR_NONE)
+        client_cut_off(client, CLOSE_REASON_NO_MEMORY);
+    buffer_fini(text);
+}
+
+/* The first event says where the client stands, so that it can go on there even if nothing comes.
+ */
+void events_begin(struct client *client) {
+    const struct subscription *subscription = &client->seat.subscription;
+    uint64_t offset = subscription_offset(subscription), epoch = subscription->channel->home->epoch;
+    struct buffer text = {0};
+    enum error error =
+        buffer_format(&text,
+                      "event: subscribed\nid: %016" PRIx64 ":%" PRIu64
+                      "\ndata: {\"type\":\"subscribed\",\"channel\":\"%s\",\"epoch\":\"%016" PRIx64
+                      "\",\"offset\":%" PRIu64 ",\"recovered\":%s}\n\n",
+                      epoch, offset, subscription->channel->name, epoch, offset,
+                      subscription->recovered ? "true" : "false");
+    queue_text(client, &text, error);
+}
+
+/* A comment, which keeps whatever is between us from closing an idle connection. */
+void events_keep_alive(struct client *client) {
+    static const char comment[] = ":\n\n";
+    if (!client_has_output(client) &&
+        client_queue_output(client, comment, sizeof comment - 1) != ERROR_NONE) {
+        client_cut_off(client, CLOSE_REASON_NO_MEMORY);
+        return;
+    }
+    client_schedule_ping(client);
+    client_serve(client);
+}
+
+void events_say_goodbye(struct client *client, enum close_reason reason) {
+    const struct close_reason_row *row = close_reason_row(reason);
+    struct buffer text = {0};
+    queue_text(client, &text,
+               buffer_format(&text,
+                             "event: closing\ndata: {\"type\":\"closing\",\"reason\":\"%s\","
+                             "\"text\":\"%s\"}\n\n",
+                             row->name, row->text));
+}
+
+static enum error write_head(struct client *client) {
+    struct buffer head = {0};
+    const struct http_field fields[] = {
+        {bytes_of("Cache-Control"), bytes_of("no-cache")},
+        {bytes_of("X-Accel-Buffering"), bytes_of("no")},
+    };
+    const struct http_response_head response = {
+        .status = HTTP_STATUS_OK,
+        .connection = "close",
+        .content_type = bytes_of("text/event-stream"),
+        .content_length = -1,
+        .fields = {fields, 2},
+        .date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND),
+    };
+    enum error error = http_write_response(&head, &response);
+    if (error == ERROR_NONE)
+        error = client_queue_output(client, head.data, head.size);
+    buffer_fini(&head);
+    return error;
+}
+
+/* What a browser's EventSource sends again goes before what its URL says. */
+static bool find_start(const struct http_request *request, const struct target *target,
+                       struct start *start) {
+    struct bytes id;
+    if (http_fields_find(request->fields, "Last-Event-ID", &id) && id.size > 0) {
+        *start = (struct start){0};
+        return target_parse_position(id, start);
+    }
+    return target_start(target, start);
+}
+
+void events_handle_request(struct client *client, const struct http_request *request,
+                           const struct target *target) {
+    struct start start;
+    if (!bytes_equal(request->method, bytes_of("GET"))) {
+        http_connection_refuse(&client->connection, HTTP_STATUS_METHOD_NOT_ALLOWED, "use GET");
+        return;
+    }
+    if (!find_start(request, target, &start)) {
+        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
+                               "a place to begin is EPOCH:OFFSET");
+        return;
+    }
+    if (!client_remember_address(client)) {
+        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
+                               "the connection is gone");
+        return;
+    }
+    client->kind = CLIENT_EVENTS;
+    enum error error = write_head(client);
+    if (error == ERROR_NONE)
+        error = channel_subscribe(worker_of(client), target->name, RENDITION_EVENTS, &start,
+                                  &client->seat.subscription);
+    if (error != ERROR_NONE) {
+        client_free_output(client);
+        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                               error_text(error));
+    }
+}

@@ -1,0 +1,223 @@
+/*
+ * Channels over plain HTTP: publishing, and asking. The answer waits for the channel's home; one
+ * request of a connection is under way at a time, pipelined ones wait.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "client_internal.h"
+#include "request.h"
+#include "target.h"
+
+enum { HISTORY_USUAL = 100 };
+
+static void respond(struct client *client, int status, struct buffer *json, enum error error) {
+    const struct http_response_head head = {.status = status,
+                                            .content_type = bytes_of("application/json")};
+    if (error == ERROR_NONE)
+        http_connection_respond(&client->connection, &head, buffer_bytes(json), false);
+    else
+        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                               error_text(error));
+    buffer_fini(json);
+}
+
+/* Refused, but the connection stays: the request was well-formed HTTP. */
+static void refuse(struct client *client, int status, const char *why) {
+    struct buffer json = {0};
+    enum error error = buffer_format(&json, "{\"error\":\"%s\"}\n", why);
+    respond(client, status, &json, error);
+}
+
+/* The request is over: its connection is there, and waits for the response. */
+static struct client *take_back(struct request *request) {
+    struct client *client = request->client;
+    client->request = NULL;
+    return client;
+}
+
+static enum error append_place(struct buffer *out, const struct request *request) {
+    return buffer_format(out,
+                         "{\"channel\":\"%s\",\"epoch\":\"%016" PRIx64 "\",\"offset\":%" PRIu64,
+                         (const char *)request->data, request->epoch, request->offset);
+}
+
+/* ---- publishing ----------------------------------------------------------------------------- */
+
+static void published(struct request *request) {
+    struct client *client = take_back(request);
+    struct buffer json = {0};
+    enum error error = request->error;
+    if (error == ERROR_NONE)
+        error = append_place(&json, request);
+    if (error == ERROR_NONE)
+        error = buffer_format(&json, ",\"count\":%u,\"repeated\":%s}\n", request->count,
+                              request->repeated ? "true" : "false");
+    respond(client, request->repeated ? HTTP_STATUS_OK : HTTP_STATUS_CREATED, &json, error);
+}
+
+/* How the body is to be understood: bytes, lines of messages, or one text. */
+static void classify(const struct http_request *request, struct request *publish) {
+    struct bytes type;
+    struct http_media_type media;
+    if (!http_fields_find(request->fields, "Content-Type", &type) ||
+        !http_media_type_parse(type, &media))
+        return;
+    if (bytes_equal_ignoring_case(media.type, bytes_of("application"))) {
+        publish->binary = bytes_equal_ignoring_case(media.subtype, bytes_of("octet-stream"));
+        publish->lines = bytes_equal_ignoring_case(media.subtype, bytes_of("x-ndjson"));
+    }
+}
+
+static bool take_key(const struct http_request *request, struct request *publish) {
+    struct bytes key;
+    if (!http_fields_find(request->fields, "Idempotency-Key", &key))
+        return true;
+    if (key.size == 0 || key.size > REQUEST_KEY_MAX)
+        return false;
+    memcpy(publish->key, key.data, key.size);
+    publish->key[key.size] = '\0';
+    return true;
+}
+
+static void submit(struct client *client, struct request *request) {
+    client->request = request;
+    request_send(request);
+}
+
+static void publish(struct client *client, const struct http_request *request,
+                    const struct target *target, struct bytes body) {
+    const struct hub_options *options = &worker_of(client)->hub->options;
+    const struct channel_settings settings =
+        options->channel_settings(options->context, target->name);
+    if (client_may_publish(client, &settings, target->name) != ERROR_NONE) {
+        refuse(client, HTTP_STATUS_FORBIDDEN, "publishing to this channel is not allowed");
+        return;
+    }
+    struct request *publish = request_new(client, REQUEST_PUBLISH, target->name, body);
+    if (publish == NULL) {
+        refuse(client, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
+        return;
+    }
+    classify(request, publish);
+    publish->answered = published;
+    bool is_known = client_remember_address(client);
+    client_make_prefix(client, &settings, publish->prefix);
+    if (!is_known) {
+        request_cancel(publish);
+        refuse(client, HTTP_STATUS_BAD_REQUEST, "the connection is gone");
+    } else if (!take_key(request, publish)) {
+        request_cancel(publish);
+        refuse(client, HTTP_STATUS_BAD_REQUEST, "an idempotency key has 1 to 128 bytes");
+    } else if (!publish->binary && !utf8_is_valid(body)) {
+        request_cancel(publish);
+        refuse(client, HTTP_STATUS_BAD_REQUEST, "a text must be UTF-8");
+    } else {
+        submit(client, publish);
+    }
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static void described(struct request *request) {
+    struct client *client = take_back(request);
+    struct buffer json = {0};
+    enum error error = request->error;
+    if (error == ERROR_NONE)
+        error = append_place(&json, request);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&json, ',');
+    if (error == ERROR_NONE)
+        error = buffer_append(&json, request->text.data, request->text.size);
+    if (error == ERROR_NONE)
+        error = buffer_append_text(&json, "}\n");
+    respond(client, HTTP_STATUS_OK, &json, error);
+}
+
+static void remembered(struct request *request) {
+    struct client *client = take_back(request);
+    struct buffer json = {0};
+    enum error error = request->error;
+    if (error == ERROR_NONE)
+        error = append_place(&json, request);
+    if (error == ERROR_NONE)
+        error = buffer_format(&json,
+                              ",\"complete\":%s,\"messages\":", request->found ? "true" : "false");
+    if (error == ERROR_NONE)
+        error = buffer_append(&json, request->text.data, request->text.size);
+    if (error == ERROR_NONE)
+        error = buffer_append_text(&json, "}\n");
+    respond(client, HTTP_STATUS_OK, &json, error);
+}
+
+/* `since` is an offset, or an offset with its epoch in front. */
+static bool read_since(struct bytes text, struct request *history) {
+    struct start start;
+    if (bytes_to_unsigned(text, &history->since))
+        return true;
+    history->has_epoch = target_parse_position(text, &start);
+    history->epoch = start.epoch;
+    history->since = start.offset;
+    return history->has_epoch;
+}
+
+static bool read_query(const struct target *target, struct request *history) {
+    struct bytes value;
+    uint64_t limit = HISTORY_USUAL;
+    if (target_parameter(target, "since", &value) && !read_since(value, history))
+        return false;
+    if (target_parameter(target, "limit", &value) && !bytes_to_unsigned(value, &limit))
+        return false;
+    history->limit = limit < REQUEST_HISTORY_MAX ? (unsigned)limit : REQUEST_HISTORY_MAX;
+    return true;
+}
+
+static void ask(struct client *client, const struct target *target) {
+    struct bytes since;
+    const struct hub_options *options = &worker_of(client)->hub->options;
+    const struct channel_settings settings =
+        options->channel_settings(options->context, target->name);
+    bool history = target_parameter(target, "since", &since);
+    if (client_may_subscribe(client, &settings, target->name) != ERROR_NONE) {
+        refuse(client, HTTP_STATUS_FORBIDDEN, "reading this channel is not allowed");
+        return;
+    }
+    struct request *question = request_new(client, history ? REQUEST_HISTORY : REQUEST_STATE,
+                                           target->name, bytes_make(NULL, 0));
+    if (question == NULL) {
+        refuse(client, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
+        return;
+    }
+    question->answered = history ? remembered : described;
+    if (read_query(target, question)) {
+        submit(client, question);
+        return;
+    }
+    request_cancel(question);
+    refuse(client, HTTP_STATUS_BAD_REQUEST,
+           "since is OFFSET or EPOCH:OFFSET, and limit a whole number");
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static void refuse_method(struct client *client) {
+    const struct http_field allow = {bytes_of("Allow"), bytes_of("GET, POST")};
+    const struct http_response_head head = {
+        .status = HTTP_STATUS_METHOD_NOT_ALLOWED,
+        .content_type = bytes_of("application/json"),
+        .fields = {&allow, 1},
+    };
+    http_connection_respond(&client->connection, &head,
+                            bytes_of("{\"error\":\"use GET or POST\"}\n"), false);
+}
+
+void http_handle_request(struct client *client, const struct http_request *request,
+                         const struct target *target, struct bytes body) {
+    if (bytes_equal(request->method, bytes_of("POST")))
+        publish(client, request, target, body);
+    else if (bytes_equal(request->method, bytes_of("GET")))
+        ask(client, target);
+    else
+        refuse_method(client);
+}

@@ -1,0 +1,77 @@
+"""
+A thousand clients, some that read nothing, some that vanish, in channels of every policy: each
+message that a subscription was due, by the offsets at its beginning and end, was delivered, skipped
+and counted, or still ahead when the subscription ended.
+"""
+
+import asyncio
+import json
+import random
+
+from support.process import eventually
+from support.service import start_service
+from support.wire import TEXT, Connection, frame, http_get, join, listen
+
+CLIENTS, MESSAGES, SIZE = 1000, 400, 3000
+POLICIES = ["close", "skip", "latest"]
+
+
+async def state_of(service, name):
+    return json.loads((await http_get(service.hub, f"/channels/{name}")).body)
+
+
+async def publish_all(service, name):
+    async with await Connection.open(service.hub) as http:
+        line = b"x" * SIZE
+        for _ in range(MESSAGES // 10):
+            body = (line + b"\n") * 10
+            http.send(f"POST /channels/{name} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+                      "Content-Type: application/x-ndjson\r\n\r\n".encode(), body)
+            assert (await http.response()).status == 201
+
+
+async def test_every_message_is_accounted_for(shared_processes):
+    service = start_service(shared_processes, {"workers": 2, "shutdown_timeout": "20s", "hub": {
+        "close_timeout": "2s", "ping_interval": 0, "channels": {
+            policy: {"publish": "anyone", "slow_reader": policy, "retain": {"bytes": "128KiB"}}
+            for policy in POLICIES}}})
+    numbers = random.Random(5)
+    listeners, slow = {policy: [] for policy in POLICIES}, {policy: [] for policy in POLICIES}
+    for i in range(CLIENTS):
+        policy = POLICIES[i % 3]
+        if i % 10 == 0:
+            slow[policy].append(await join(service.hub, f"/channels/{policy}"))
+        else:
+            listeners[policy].append(await listen(service.hub, f"/channels/{policy}"))
+
+    async def vanish(policy):
+        for listener in numbers.sample(listeners[policy], len(listeners[policy]) // 4):
+            await asyncio.sleep(0.005)
+            listener.transport.abort()
+
+    joined = {policy: (await state_of(service, policy))["subscribers"] for policy in POLICIES}
+    assert sum(joined.values()) == CLIENTS
+    await asyncio.gather(*(work(policy) for policy in POLICIES
+                           for work in (lambda p: publish_all(service, p), vanish)))
+    for policy in POLICIES:
+        for client in listeners[policy]:
+            client.transport.abort()
+        for client in slow[policy]:
+            client.abort()
+
+    for policy in POLICIES:
+        async def nobody_is_left(policy=policy):
+            return (await state_of(service, policy))["subscribers"] == 0
+        await eventually(nobody_is_left)
+        state = await state_of(service, policy)
+        assert state["offset"] == MESSAGES
+        assert state["delivered"] + state["skipped"] + state["abandoned"] == state["due"], state
+        assert state["own"] == 0
+        assert MESSAGES * joined[policy] * 3 // 4 <= state["due"] <= MESSAGES * joined[policy]
+        assert state["delivered"] > 0
+        assert state["skipped"] + state["abandoned"] > 0, state
+    metrics = await service.metrics()
+    assert metrics["ringcast_slow_readers_total"] > 0
+    states = [await state_of(service, policy) for policy in POLICIES]
+    assert metrics["ringcast_deliveries_total"] == sum(state["delivered"] for state in states)
+    assert metrics["ringcast_deliveries_skipped_total"] == sum(state["skipped"] for state in states)
