@@ -32,7 +32,7 @@ static void handshakes_that_are_refused(void **state) {
         int status;
     } cases[] = {
         {"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", 404},
-        {"GET /channels/a HTTP/1.1\r\nHost: a\r\n\r\n", 426},
+        {"PUT /channels/a HTTP/1.1\r\nHost: a\r\n\r\n", 405},
         {"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
          426},
