@@ -24,30 +24,40 @@ enum {
 /* ---- results: printed, and published when changed ------------------------------------------- */
 
 static void publish_result(struct service *service, const char *channel,
-                           const struct fetch_result *result) {
-    struct buffer json = {0};
-    enum error error = fetch_result_append_json(result, &json);
-    if (error == ERROR_NONE)
-        error = hub_publish(service->hub, 0, bytes_of(channel), buffer_bytes(&json));
+                           const struct fetch_result *result, struct bytes json) {
+    enum error error = hub_publish(service->hub, 0, bytes_of(channel), json);
     if (error != ERROR_NONE)
         log_write(LOG_ERROR, "service", "a result could not be published",
                   LOG_TEXT("url", result->url), LOG_TEXT("error", error_text(error)));
-    buffer_fini(&json);
 }
 
-static void result_came(void *context, const struct schedule_entry *entry,
-                        const struct fetch_result *result, bool changed) {
-    struct service *service = context;
+static void print_result(const struct service *service, const struct fetch_result *result,
+                         struct bytes json) {
     struct buffer line = {0};
     if (service->config->log.format == LOG_FORMAT_JSON)
-        fetch_result_append_json(result, &line);
+        buffer_append(&line, json.data, json.size);
     else
         fetch_result_append_text(result, &line);
     buffer_append_byte(&line, '\n');
     output_write(buffer_bytes(&line));
     buffer_fini(&line);
-    if (changed)
-        publish_result(service, entry->context, result);
+}
+
+static void result_came(void *context, const struct schedule_entry *entry,
+                        const struct fetch_result *result, bool changed) {
+    struct service *service = context;
+    struct buffer json = {0};
+    enum error error = fetch_result_append_json(result, &json);
+    print_result(service, result, buffer_bytes(&json));
+    if (error == ERROR_NONE) {
+        results_keep(&service->results, result, buffer_bytes(&json));
+        if (changed)
+            publish_result(service, entry->context, result, buffer_bytes(&json));
+    } else {
+        log_write(LOG_ERROR, "service", "a result could not be published",
+                  LOG_TEXT("url", result->url), LOG_TEXT("error", error_text(error)));
+    }
+    buffer_fini(&json);
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {
@@ -162,8 +172,8 @@ static struct channel_settings channel_settings(void *context, struct bytes name
 
 static void other_request(void *context, struct http_connection *connection,
                           const struct http_request *request) {
-    (void)context;
-    page_respond(connection, request);
+    struct service *service = context;
+    page_respond(&service->results, connection, request);
 }
 
 /* Connections that each worker may have: what is configured, or what the descriptors allow. */
@@ -240,8 +250,9 @@ static void complain(const char *what, enum error error) {
 static enum error start_parts(struct service *service) {
     struct session_options options = fetcher_options(service->config);
     options.name_servers = service->name_servers;
-    enum error error =
-        session_new(service->workers.loops[0], service->pool, &options, &service->session);
+    enum error error = results_init(&service->results, &service->config->fetch.urls);
+    if (error == ERROR_NONE)
+        error = session_new(service->workers.loops[0], service->pool, &options, &service->session);
     if (error == ERROR_NONE)
         error = make_hub(service);
     if (error != ERROR_NONE)
@@ -272,6 +283,7 @@ enum error service_start(struct service *service) {
 
 void service_fini(struct service *service) {
     hub_free(service->hub);
+    results_fini(&service->results);
     log_write(LOG_INFO, "service", "stopped");
 }
 

@@ -17,6 +17,7 @@
 #include "hub/hub.h"
 #include "loop/pool.h"
 #include "loop/signals.h"
+#include "results.h"
 #include "workers.h"
 
 struct service {
@@ -25,6 +26,7 @@ struct service {
     struct pool *pool;
     struct hub *hub;
     struct session *session;
+    struct results results;
     struct schedule *schedule; /* NULL: no URLs, or stopped */
     struct admin admin;
     struct signals signals;
