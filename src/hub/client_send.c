@@ -204,7 +204,8 @@ void client_fell_behind(struct subscription *subscription) {
     if (client->fallen_behind || transport_of(client)->stream.closing)
         return;
     if (client->state >= CLIENT_CLOSING && !sending && !is_half_sent(seat)) {
-        subscription_skip(subscription); /* only its close frame is still to go out */
+        /* only its close frame is still to go out */
+        counter_add(&worker_of(client)->statistics.skipped, subscription_skip(subscription));
         return;
     }
     if (sending) {

@@ -7,7 +7,7 @@ import signal
 import pytest
 import websockets
 
-from support.process import PATIENCE
+from support.process import PATIENCE, eventually
 from support.service import start_service
 from support.wire import Connection, join
 
@@ -238,3 +238,39 @@ async def test_streams_end_at_shutdown(processes):
     assert await events.connection.end() == b""
     events.connection.writer.close()
     assert await service.exit() == 0
+
+
+# ---- the page --------------------------------------------------------------------------------------
+
+async def get(service, path):
+    async with await Connection.open(service.hub) as connection:
+        connection.send(request("GET", path))
+        return await connection.response()
+
+
+async def test_the_page_and_its_scripts(service):
+    page = await get(service, "/")
+    assert page.fields["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in page.fields["content-security-policy"]
+    for name in ("ringcast.js", "page.js"):
+        assert f'src="{name}"' in page.body.decode()
+        script = await get(service, f"/{name}")
+        assert (script.status, script.fields["content-type"]) == (
+            200, "text/javascript; charset=utf-8")
+        assert b'"use strict"' in script.body
+
+
+async def test_results_are_the_latest_of_each_url(processes):
+    service = start_service(processes, {"fetch": {"urls": [
+        "http://127.0.0.1:1/", {"url": "http://127.0.0.1:1/other", "channel": "pages"}],
+        "every": 0, "retries": 0}})
+
+    async def both_are_there():
+        answer = json.loads((await get(service, "/results")).body)
+        return answer if len(answer["results"]) == 2 else None
+
+    answer = await eventually(both_are_there)
+    assert answer["channels"] == ["results", "pages"]
+    assert [result["url"] for result in answer["results"]] == ["http://127.0.0.1:1/",
+                                                              "http://127.0.0.1:1/other"]
+    assert all(result["error"]["kind"] == "connect" for result in answer["results"])
