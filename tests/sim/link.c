@@ -40,13 +40,6 @@ void link_fini(struct link *link) {
     buffer_fini(&link->in);
 }
 
-void link_write(struct link *link, const void *data, size_t size) {
-    if (link->socket == NULL || link->cut_done)
-        return;
-    buffer_append(&link->out, data, size);
-    link_pump(link);
-}
-
 /* ---- the pace ------------------------------------------------------------------------------- */
 
 static void write_rested(void *context) {
@@ -96,6 +89,14 @@ static void pump_out(struct link *link) {
         make_cut(link);
     else if (link->out.size == 0 && link->drained != NULL)
         link->drained(link);
+}
+
+void link_write(struct link *link, const void *data, size_t size) {
+    if (link->socket == NULL || link->cut_done)
+        return;
+    buffer_append(&link->out, data, size);
+    if (sim_peer_state(link->socket).connected)
+        pump_out(link); /* and nothing in: who writes may be reading */
 }
 
 static void pump_in(struct link *link) {

@@ -112,6 +112,8 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
     struct sim *sim = visit->world->sim;
     struct buffer body = {0};
     append_body(&body, page, number);
+    visit->link.write_piece = 0;
+    visit->link.write_delay = 0;
     visit->hangs_up = page == PAGE_UNTIL_CLOSE || page == PAGE_LAST || page == PAGE_STALE ||
                       page == PAGE_TRUNCATED || page == PAGE_CUT_CHUNK || page == PAGE_HANGS_UP;
     switch (page) {
