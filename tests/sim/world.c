@@ -96,11 +96,13 @@ static bool load_config(struct world *world) {
 /* ---- loops and the service ------------------------------------------------------------------ */
 
 static uint64_t deadline_of(struct sim_actor *actor) {
-    return loop_deadline(&container_of(actor, struct sim_loop, actor)->loop);
+    return container_of(actor, struct sim_loop, actor)->sleeps_until;
 }
 
 static void turn(struct sim_actor *actor) {
-    loop_turn(&container_of(actor, struct sim_loop, actor)->loop, 0);
+    struct sim_loop *one = container_of(actor, struct sim_loop, actor);
+    loop_turn(&one->loop, 0);
+    one->sleeps_until = loop_deadline(&one->loop);
 }
 
 static void open_loop(struct world *world, struct sim_loop *one) {
@@ -157,6 +159,7 @@ static void ask_to_stop(struct world *world) {
     sim_note(world->sim, "asked to stop", world->calm, 0);
     world_saw(world, world->calm ? SOMETIMES_STOPPED_CALM : SOMETIMES_STOPPED_BUSY);
     loop_post(&world->loops[0].loop, &world->stop);
+    ring_wake(world->loops[0].loop.ring);
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct tally {
 struct sim_loop {
     struct sim_actor actor;
     struct loop loop;
+    uint64_t sleeps_until; /* as it was when its last turn ended: later mail needs a wake-up */
 };
 
 /* A result line of the service: what was published is one of these. */
