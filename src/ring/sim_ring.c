@@ -515,6 +515,32 @@ static void sim_close(struct ring *ring, int descriptor) {
     prepare(ring, CLOSE, NULL, descriptor);
 }
 
+/* Hands a completion on, and counts it: each result is one completion, or none. */
+struct dispatching {
+    ring_dispatch *dispatch;
+    void *context;
+    unsigned count;
+};
+
+static void dispatch_counted(void *context, struct operation *operation,
+                             const struct completion *completion) {
+    struct dispatching *dispatching = context;
+    dispatching->count++;
+    dispatching->dispatch(dispatching->context, operation, completion);
+}
+
+static void dispatch_result(struct sim_ring *ring, const struct result *result,
+                            ring_dispatch *dispatch, void *context) {
+    struct dispatching dispatching = {dispatch, context, 0};
+    if (!operation_is_armed(result->operation))
+        sim_accuse(ring->sim, "an operation completes that is not armed");
+    ring->ring.statistics.completions++;
+    multishot_complete(&ring->multishot, &ring->ring, result->operation, &result->raw,
+                       dispatch_counted, &dispatching);
+    if (dispatching.count > 1)
+        sim_accuse(ring->sim, "an operation has completed twice");
+}
+
 static void sim_turn(struct ring *whose, uint64_t deadline, ring_dispatch *dispatch,
                      void *context) {
     struct sim_ring *ring = ring_of(whose);
@@ -528,9 +554,7 @@ static void sim_turn(struct ring *whose, uint64_t deadline, ring_dispatch *dispa
     size_t count = ring->result_count;
     for (size_t i = 0; i < count; i++) {
         const struct result result = ring->results[i];
-        whose->statistics.completions++;
-        multishot_complete(&ring->multishot, whose, result.operation, &result.raw, dispatch,
-                           context);
+        dispatch_result(ring, &result, dispatch, context);
     }
     ring->result_count -= count;
     if (ring->result_count > 0)

@@ -157,6 +157,7 @@ static void talk_garbage(struct client *client) {
     size_t size = 1 + sim_below(client->link.sim, sizeof garbage);
     for (size_t i = 0; i < size; i++)
         garbage[i] = (uint8_t)sim_below(client->link.sim, 256);
+    garbage[0] |= 0x70; /* or it might, by chance, be a good frame */
     link_write(&client->link, garbage, size);
 }
 

@@ -2,7 +2,10 @@
  * The campaign: runs seeds, says which failed and with which faults, and whether everything that
  * must happen sometimes has happened.
  *
- *     sim [--seeds N] [--first SEED] [--complete]   N seeds; --complete: what never happened fails
+ *     sim [--seeds N] [--first SEED] [--complete] [--stop]
+ *                                                   N seeds; --complete: what never happened
+ *                                                   fails
+ *                                                   --stop: at the first failure
  *     sim --seed SEED [--only FAULT,…] [--trace] one seed
  *
  * Seeds run in a child process: one that a seed has brought down is replaced, and the seed counted.
@@ -34,7 +37,7 @@ struct campaign {
 struct arguments {
     uint64_t seeds, first;
     uint64_t without;
-    bool one, trace, complete;
+    bool one, trace, complete, stop;
 };
 
 static struct campaign *campaign;
@@ -192,7 +195,7 @@ static int run_campaign(const char *program, const struct arguments *arguments) 
     unsigned failures = 0;
     double began = seconds();
     campaign->next = arguments->first;
-    while (campaign->next < end && failures < FAILURES_MAX) {
+    while (campaign->next < end && failures < (arguments->stop ? 1 : FAILURES_MAX)) {
         if (run_child(end))
             continue;
         failures++;
@@ -252,13 +255,10 @@ static bool parse_faults(char *text, uint64_t *without) {
 
 static bool parse(struct arguments *arguments, int count, char **values) {
     static const struct option options[] = {
-        {"seeds", required_argument, NULL, 'n'},
-        {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 's'},
-        {"only", required_argument, NULL, 'o'},
-        {"trace", no_argument, NULL, 't'},
-        {"complete", no_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},  {"only", required_argument, NULL, 'o'},
+        {"trace", no_argument, NULL, 't'},       {"complete", no_argument, NULL, 'c'},
+        {"stop", no_argument, NULL, 'x'},        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(count, values, "", options, NULL)) >= 0) {
@@ -271,6 +271,7 @@ static bool parse(struct arguments *arguments, int count, char **values) {
         arguments->one |= option == 's';
         arguments->trace |= option == 't';
         arguments->complete |= option == 'c';
+        arguments->stop |= option == 'x';
     }
     return true;
 }
