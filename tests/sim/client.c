@@ -153,7 +153,7 @@ static void flood(struct client *client) {
 }
 
 static void talk_garbage(struct client *client) {
-    uint8_t garbage[600];
+    uint8_t garbage[600] = {0};
     size_t size = 1 + sim_below(client->link.sim, sizeof garbage);
     for (size_t i = 0; i < size; i++)
         garbage[i] = (uint8_t)sim_below(client->link.sim, 256);
@@ -178,6 +178,10 @@ static void act(void *context) {
         return;
     if (client->published < client->to_publish) {
         publish_one(client);
+        if (client->calm) {
+            client->pings++;
+            client_send_frame(client, 0x80 | FRAME_PING, bytes_of(CLIENT_PING));
+        }
         act_later(client);
         return;
     }

@@ -33,6 +33,9 @@ enum client_kind {
         CLIENT_KINDS
 };
 
+/* What a ping carries in peace. */
+#define CLIENT_PING "a ping in a quiet hour"
+
 enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16, SEEN_MAX = CLIENTS_MAX * MESSAGES_MAX };
 
 /* A message, by its publisher and number. */
@@ -56,7 +59,8 @@ struct client {
     uint16_t expected_code; /* of a rule breaker; 0: any */
     unsigned published, to_publish;
     bool publishes_now;
-    unsigned answers; /* to plain requests */
+    unsigned answers;      /* to plain requests */
+    unsigned pings, pongs; /* in peace, where none may be missing */
     struct seen seen[SEEN_MAX];
     size_t seen_count;
     int last_of[CLIENTS_MAX]; /* the last number seen of each publisher */

@@ -155,6 +155,7 @@ static void take_frame(struct client *client, const struct frame_header *header,
         break;
     case FRAME_PONG:
         world_saw(world, SOMETIMES_PING_ANSWERED);
+        client->pongs += bytes_equal(payload, bytes_of(CLIENT_PING));
         break;
     case FRAME_CLOSE:
         take_close(client, payload);

@@ -222,6 +222,8 @@ static const char *missing(struct world *world) {
             return "a client has lost its connection";
         if (client->published < CALM_MESSAGES)
             return "a client has not published";
+        if (client_is_open(client) && client->pongs < client->pings)
+            return "a ping was not answered";
         for (size_t j = 0; j < world->client_count; j++)
             if (!has_all_of(&world->clients[j], client)) {
                 snprintf(world->why, sizeof world->why, "client %zu misses messages of client %zu",
