@@ -62,6 +62,8 @@
     ROW(HTTP_TRUNCATED, "HTTP message cut short")                          \
     ROW(HTTP_STATUS, "HTTP status is not a success")                       \
     ROW(BODY_TOO_LARGE, "body larger than the limit")                      \
+    /* files */                                                            \
+    ROW(SAVE_FAILED, "body could not be saved")                            \
     /* proxies */                                                          \
     ROW(PROXY_REFUSED, "the proxy refuses")                                \
     /* redirects */                                                        \

@@ -32,6 +32,7 @@ struct fetch_request {
     struct tls_client_options tls;
     /* What the user has already: a 304 is then a success without a body. NULL: nothing. */
     const struct fetch_validators *validators;
+    const char *save_to;   /* the path of a file for its body; NULL: it is not kept */
     bool wants_validators; /* the result should carry those of its response */
 };
 

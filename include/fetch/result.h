@@ -44,6 +44,7 @@ struct fetch_result {
     bool unchanged;                 /* a 304: the content is what the validators were for */
     bool unverified;                /* nobody looked at the certificate, as was asked for */
     bool downgraded;                /* a redirect led from https to http */
+    char *saved;                    /* the file that has the body; NULL: none */
     char *etag;                     /* validators, where they were asked for; NULL: none */
     char *last_modified;            /* the same */
     enum error error;               /* ERROR_NONE: a success */

@@ -82,8 +82,8 @@ void session_close(struct session *session, void (*closed)(void *context), void 
  * result's error. ERROR_CANCELLED when the scope is cancelled or the session stopped, and
  * ERROR_NO_MEMORY: then `done` will not run.
  *
- * The struct and the URL are copied; everything else that the request shows is borrowed until
- * `done`.
+ * The struct, the URL and the path to save to are copied; everything else that the request shows is
+ * borrowed until `done`.
  */
 enum error session_fetch(struct session *session, struct scope *scope,
                          const struct fetch_request *request, size_t index, fetch_done *done,

@@ -5,9 +5,11 @@
  * It ends when all results are out. The first signal lets nothing more begin and gives what is
  * under way some seconds; the second ends the process at once.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +24,7 @@
 #include "output.h"
 #include "progress.h"
 #include "resume_file.h"
+#include "save_path.h"
 #include "url_source.h"
 #include "workers.h"
 
@@ -40,6 +43,7 @@ struct fetch_run {
     struct resume_file resume;
     struct progress progress;
     struct buffer output;
+    struct buffer path; /* of the file for a body */
     struct task flush;
     struct timer grace;
     bool interrupted;
@@ -90,6 +94,20 @@ static enum round_next next_of_source(struct fetch_run *run, struct fetch_reques
     }
 }
 
+/* Where the body is kept, if it is. False for want of memory. */
+static bool choose_file(struct fetch_run *run, struct fetch_request *request) {
+    if (run->arguments->save == NULL)
+        return true;
+    enum error error =
+        save_path(run->arguments->save, run->round.started, request->url, &run->path);
+    request->save_to = (const char *)run->path.data;
+    if (error != ERROR_NONE) {
+        output_complain("%s", error_text(error));
+        run->source_failed = true;
+    }
+    return error == ERROR_NONE;
+}
+
 static enum round_next next(struct round *round, struct fetch_request *request) {
     struct fetch_run *run = container_of(round, struct fetch_run, round);
     enum round_next next =
@@ -99,7 +117,7 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     if (resume_file_has(&run->resume, round->started, request->url))
         return ROUND_SKIP;
     fill_request(run, request);
-    return ROUND_MORE;
+    return choose_file(run, request) ? ROUND_MORE : ROUND_END;
 }
 
 static void source_ready(struct url_source *source) {
@@ -292,6 +310,10 @@ static int run_with(const struct fetch_arguments *arguments, const struct config
     struct fetch_run run = {.arguments = arguments, .config = config, .resume.descriptor = -1};
     enum error error = ERROR_NONE;
     int code = EXIT_USAGE;
+    if (arguments->save != NULL && mkdir(arguments->save, 0777) != 0 && errno != EEXIST) {
+        output_complain("%s: %s", arguments->save, strerrordesc_np(errno));
+        return code;
+    }
     if (arguments->resume != NULL)
         error = resume_file_init(&run.resume, arguments->resume);
     if (error != ERROR_NONE)
@@ -300,6 +322,7 @@ static int run_with(const struct fetch_arguments *arguments, const struct config
         code = fetch_all(&run);
     resume_file_fini(&run.resume);
     buffer_fini(&run.output);
+    buffer_fini(&run.path);
     memory_free(run.cause);
     return code;
 }

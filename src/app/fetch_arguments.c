@@ -98,6 +98,11 @@ static bool take_resume(struct fetch_arguments *parsed, const char *value) {
     return true;
 }
 
+static bool take_save(struct fetch_arguments *parsed, const char *value) {
+    parsed->save = value;
+    return true;
+}
+
 /* ---- the request ---------------------------------------------------------------------------- */
 
 static bool take_method(struct fetch_arguments *parsed, const char *value) {
@@ -219,6 +224,7 @@ static const struct option {
     {"--redirects", "a number", take_redirects},
     {"--timeout", "a duration", take_timeout},
     {"--resume", "the path of a file", take_resume},
+    {"--save", "the path of a folder", take_save},
     {"-X", "a method", take_method},
     {"-H", "\"Name: value\"", take_field},
     {"--data", "a text, or @FILE", take_body},

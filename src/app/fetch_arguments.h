@@ -15,6 +15,7 @@ struct fetch_count {
 struct fetch_arguments {
     const char *config;
     const char *resume;
+    const char *save; /* a folder */
     enum fetch_format format;
     bool fail_fast;
     bool unordered;

@@ -31,6 +31,7 @@ static const struct command {
      "  --unordered       print results as they come\n"
      "  --fail-fast       the first failure cancels the rest\n"
      "  --resume FILE     leave out what FILE says is done, and note there what succeeds\n"
+     "  --save DIR        keep each body there, in a file named after its place and its URL\n"
      "  --concurrency N   fetches at once (default 100)\n"
      "  --per-host N      fetches at once from one host (default 6)\n"
      "  --retries N       after failures that may pass (default 2)\n"

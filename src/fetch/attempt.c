@@ -219,6 +219,10 @@ static void take_digest(struct fetch *fetch, struct body *body) {
     }
     memcpy(result->digest, body->digest, sizeof result->digest);
     result->has_digest = true;
+    if (body->file != NULL) {
+        result->saved = fetch->save_to;
+        fetch->save_to = NULL;
+    }
 }
 
 static void body_finished(struct body *body) {
@@ -229,7 +233,24 @@ static void body_finished(struct body *body) {
 }
 
 static void body_failed(struct body *body, enum error error) {
-    attempt_fail(container_of(body, struct fetch, attempt.body), error);
+    struct fetch *fetch = container_of(body, struct fetch, attempt.body);
+    if (error != ERROR_SAVE_FAILED) {
+        attempt_fail(fetch, error);
+        return;
+    }
+    fetch_set_error(fetch, error, "%s: %s", error_text(error),
+                    strerrordesc_np(body->file->failure));
+    attempt_fail_as_set(fetch);
+}
+
+static enum error save_body(struct fetch *fetch) {
+    struct body_file *file;
+    if (fetch->save_to == NULL)
+        return ERROR_NONE;
+    enum error error = body_file_new(fetch->save_to, &file);
+    if (error == ERROR_NONE)
+        body_save(&fetch->attempt.body, file);
+    return error;
 }
 
 static const struct body_events body_events = {body_drained, body_failed, body_finished};
@@ -240,6 +261,8 @@ static void begin_body(struct fetch *fetch, const struct http_response *response
         body_init(&fetch->attempt.body, &fetch->session->port, &body_events, response->fields,
                   response->content_length, options->inline_below, options->max_body);
     fetch->attempt.body_begun = error == ERROR_NONE;
+    if (error == ERROR_NONE)
+        error = save_body(fetch);
     if (error != ERROR_NONE)
         attempt_fail(fetch, error);
 }

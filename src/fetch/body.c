@@ -13,6 +13,8 @@ static void digest_piece(struct body *body, struct bytes piece) {
     if (body->scanning)
         body->scanning = title_scanner_feed(&body->title, piece);
     sha256_update(&body->hash, piece);
+    if (body->file != NULL)
+        body_file_write(body->file, piece);
 }
 
 /* Decodes and digests, in at most so many steps. True: all of `input` is done, or it has failed. */
@@ -34,6 +36,17 @@ static bool decode(struct body *body, struct bytes *input, unsigned steps) {
     return false;
 }
 
+/* What is left to do for the file when a chunk has been written. */
+static void save(struct body *body) {
+    bool whole = body->last && body->error == ERROR_NONE &&
+                 !atomic_load_explicit(&body->abandoned, memory_order_relaxed) &&
+                 (body->decoder == NULL || decoder_finish(body->decoder));
+    if (whole)
+        body_file_complete(body->file);
+    if (body->file->failure != 0 && body->error == ERROR_NONE)
+        body->error = ERROR_SAVE_FAILED;
+}
+
 /* On a pool thread: only what the chunk needs. */
 static void digest_chunk(struct work *work) {
     struct body *body = container_of(work, struct body, work);
@@ -42,6 +55,8 @@ static void digest_chunk(struct work *work) {
         digest_piece(body, chunk);
     else
         decode(body, &chunk, UINT_MAX);
+    if (body->file != NULL)
+        save(body);
 }
 
 /* ---- the loop's side --------------------------------------------------------------------------
@@ -70,7 +85,7 @@ static void chunk_digested(struct work *work) {
         body->events->failed(body, body->error);
         return;
     }
-    if (body->finishing && body->filling.size == 0) {
+    if (body->finishing && body->filling.size == 0 && (body->file == NULL || body->last)) {
         finish(body);
         return;
     }
@@ -86,6 +101,7 @@ static const struct work_handler digest_handler = {"body_digest", digest_chunk, 
 
 static void send_chunk(struct body *body) {
     struct buffer chunk = body->filling;
+    body->last = body->finishing;
     body->filling = body->hashing;
     body->hashing = chunk;
     pool_send(body->port, &body->work);
@@ -151,15 +167,22 @@ enum error body_init(struct body *body, struct pool_port *port, const struct bod
     body->size = body->wire_size = 0;
     body->error = ERROR_NONE;
     body->in_place = length >= 0 && (uint64_t)length < inline_below;
-    body->full = body->finishing = false;
+    body->full = body->finishing = body->last = false;
+    body->file = NULL;
     atomic_init(&body->abandoned, false);
     sha256_init(&body->hash);
     init_title(body, fields);
     return ERROR_NONE;
 }
 
+void body_save(struct body *body, struct body_file *file) {
+    body->file = file;
+    body->in_place = false;
+}
+
 void body_fini(struct body *body) {
     decoder_free(body->decoder);
+    body_file_free(body->file);
     buffer_fini(&body->filling);
     buffer_fini(&body->hashing);
     title_scanner_fini(&body->title);
@@ -200,7 +223,7 @@ void body_finish(struct body *body) {
         return;
     /* a decoder that left the loop's hands may still have something to say without further input */
     bool left_over = body->decoder != NULL && !body->in_place;
-    if (body->filling.size > 0 || left_over)
+    if (body->filling.size > 0 || left_over || body->file != NULL)
         send_chunk(body);
     else
         finish(body);

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "body_file.h"
 #include "coding/decoder.h"
 #include "digest/sha256.h"
 #include "fetch/title.h"
@@ -36,6 +37,7 @@ struct body {
     struct pool_port *port;
     struct sha256 hash;
     struct decoder *decoder; /* NULL: no coding */
+    struct body_file *file;  /* where it is saved as well; NULL: nowhere */
     struct work work;
     struct buffer filling; /* received and not digested */
     struct buffer hashing; /* the pool has it */
@@ -46,6 +48,7 @@ struct body {
     bool in_place;         /* digested as it arrives */
     bool full;             /* the caller was told to stop */
     bool finishing;
+    bool last; /* the pool has, or had, the end of a body that is saved */
     atomic_bool abandoned;
     bool has_title; /* a title is looked for */
     bool scanning;
@@ -62,6 +65,12 @@ struct body {
 enum error body_init(struct body *body, struct pool_port *port, const struct body_events *events,
                      struct http_fields fields, int64_t length, uint64_t inline_below,
                      uint64_t limit);
+
+/*
+ * Saves it as well: takes `file`. Before the first piece; from then on all of the body goes to the
+ * pool. When it cannot be written, `failed` says ERROR_SAVE_FAILED.
+ */
+void body_save(struct body *body, struct body_file *file);
 
 /* Frees what it holds. The pool must not have it (body_is_hashing()). */
 void body_fini(struct body *body);

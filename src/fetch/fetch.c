@@ -53,6 +53,7 @@ static void finish(struct task *task) {
     count(fetch);
     hop_fini(&fetch->hop);
     buffer_fini(&fetch->attempt.location);
+    memory_free(fetch->save_to);
     enum error error = result->error;
     fetch->done(fetch->context, result);
     scope_leave(&fetch->member, error);
@@ -234,6 +235,13 @@ static void start(struct fetch *fetch) {
     end(fetch);
 }
 
+/* Of one that has not begun. */
+static void fetch_free(struct fetch *fetch) {
+    memory_free(fetch->result.url);
+    memory_free(fetch->save_to);
+    memory_free(fetch);
+}
+
 static struct fetch *fetch_new(struct session *session, const struct fetch_request *request) {
     struct fetch *fetch = memory_allocate_zeroed(sizeof *fetch);
     if (fetch == NULL)
@@ -251,9 +259,11 @@ static struct fetch *fetch_new(struct session *session, const struct fetch_reque
         (struct fetch_timings){FETCH_NO_TIME, FETCH_NO_TIME, FETCH_NO_TIME, FETCH_NO_TIME, 0};
     fetch->result.url = memory_copy_text(request->url, strlen(request->url));
     fetch->request.url = fetch->result.url;
-    if (fetch->result.url != NULL)
+    if (request->save_to != NULL)
+        fetch->save_to = memory_copy_text(request->save_to, strlen(request->save_to));
+    if (fetch->result.url != NULL && (fetch->save_to != NULL) == (request->save_to != NULL))
         return fetch;
-    memory_free(fetch);
+    fetch_free(fetch);
     return NULL;
 }
 
@@ -270,8 +280,7 @@ enum error session_fetch(struct session *session, struct scope *scope,
     fetch->context = context;
     enum error error = scope_enter(scope, &fetch->member);
     if (error != ERROR_NONE) {
-        memory_free(fetch->result.url);
-        memory_free(fetch);
+        fetch_free(fetch);
         return error;
     }
     start(fetch);

@@ -57,6 +57,7 @@ struct fetch {
     struct session *session;
     struct scope_member member;
     struct fetch_request request; /* its URL is the result's */
+    char *save_to;                /* the request's */
     struct hop hop;
     struct origin *origin; /* while queued, and while it has a slot */
     struct list_node link; /* waiting at its origin */

@@ -10,6 +10,7 @@ void fetch_result_fini(struct fetch_result *result) {
     memory_free(result->url);
     memory_free(result->final_url);
     memory_free(result->title);
+    memory_free(result->saved);
     memory_free(result->etag);
     memory_free(result->last_modified);
     *result = (struct fetch_result){0};
@@ -40,6 +41,7 @@ static const char *const kinds[] = {
     "http_status",
     "redirect",
     "proxy",
+    "save",
     "cancelled",
     "resources",
     NULL,
@@ -107,6 +109,8 @@ const char *fetch_error_kind(enum error error) {
         return "redirect";
     case ERROR_PROXY_REFUSED:
         return "proxy";
+    case ERROR_SAVE_FAILED:
+        return "save";
     case ERROR_CANCELLED:
         return "cancelled";
     case ERROR_NO_MEMORY:
@@ -211,6 +215,8 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
         error = append_error(out, result);
     if (error == ERROR_NONE)
         error = append_story(out, result);
+    if (error == ERROR_NONE && result->saved != NULL)
+        error = append_member(out, ",\"saved\":", result->saved);
     return error == ERROR_NONE ? buffer_append_byte(out, '}') : error;
 }
 
