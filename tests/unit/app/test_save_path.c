@@ -24,7 +24,7 @@ static void test_names(void **state) {
     check(1234567, "http://a/../../etc/passwd", "folder/1234567-a_.._.._etc_passwd");
     check(1, "no URL", "folder/000001-no_URL");
     check(2, "", "folder/000002-");
-    check(3, "http://\xC3\xA4/\n\"", "folder/000003-______");
+    check(3, "http://\xC3\xA4/\n\"", "folder/000003-_____");
 }
 
 static void test_long_urls_are_cut(void **state) {
