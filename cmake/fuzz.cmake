@@ -2,18 +2,18 @@
 # them. In every other build they replay their corpus and all inputs that ever failed, as the test
 # fuzz_NAME.
 #
-# ringcast_fuzz(NAME LAYER COVERS FILE...): COVERS are the sources that the target is there for,
-# whose coverage `./dev fuzz NAME coverage` shows.
+# ringcast_fuzz(NAME LAYER [SOURCES FILE...] [LIBRARIES TARGET...] COVERS FILE...): COVERS are the
+# sources that the target is there for, whose coverage `./dev fuzz NAME coverage` shows.
 set(RINGCAST_FUZZ_FOLDER ${CMAKE_SOURCE_DIR}/tests/fuzz)
 
 function(ringcast_fuzz name layer)
-    cmake_parse_arguments(FUZZ "" "" "COVERS" ${ARGN})
-    add_executable(fuzz_${name} ${RINGCAST_FUZZ_FOLDER}/fuzz_${name}.c)
+    cmake_parse_arguments(FUZZ "" "" "COVERS;SOURCES;LIBRARIES" ${ARGN})
+    add_executable(fuzz_${name} ${RINGCAST_FUZZ_FOLDER}/fuzz_${name}.c ${FUZZ_SOURCES})
     set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                                                   ${CMAKE_BINARY_DIR}/tests)
     target_include_directories(fuzz_${name} PRIVATE ${RINGCAST_FUZZ_FOLDER}/support
                                                     ${CMAKE_SOURCE_DIR}/src/${layer})
-    target_link_libraries(fuzz_${name} PRIVATE ${layer})
+    target_link_libraries(fuzz_${name} PRIVATE ${layer} ${FUZZ_LIBRARIES})
     list(JOIN FUZZ_COVERS "\n" covers)
     file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/tests/fuzz_${name}.covers CONTENT "${covers}\n")
     if(RINGCAST_SANITIZE MATCHES "fuzzer")
@@ -43,3 +43,17 @@ ringcast_fuzz(title fetch COVERS src/fetch/title.c src/fetch/title_text.c src/fe
 ringcast_fuzz(config app COVERS src/app/config.c src/app/config_table.c src/app/config_types.c
               src/app/config_lists.c src/app/config_environment.c src/app/config_report.c
               src/app/config_nearest.c src/app/json_text.c src/app/json_document.c)
+ringcast_fuzz(ws_deflate ws COVERS src/ws/deflate.c src/ws/deflate_offer.c src/ws/extension.c)
+ringcast_fuzz(coding coding LIBRARIES dependency::zlib dependency::zstd
+              COVERS src/coding/decoder.c src/coding/zlib.c src/coding/brotli.c src/coding/zstd.c)
+
+file(GLOB session_sources ${CMAKE_SOURCE_DIR}/tests/sim/*.c)
+list(REMOVE_ITEM session_sources ${CMAKE_SOURCE_DIR}/tests/sim/main.c)
+file(GLOB session_covers RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src/hub/*.c
+     ${CMAKE_SOURCE_DIR}/src/server/*.c ${CMAKE_SOURCE_DIR}/src/net/[dls]*.c
+     ${CMAKE_SOURCE_DIR}/src/loop/[lst]*.c)
+ringcast_fuzz(session app SOURCES ${session_sources}
+              COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/connect.c
+              src/fetch/connection.c src/fetch/head.c src/fetch/hop.c src/fetch/session.c
+              src/fetch/retry.c src/fetch/body.c)
+target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim)

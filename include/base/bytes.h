@@ -26,7 +26,8 @@ static inline struct bytes bytes_make(const void *data, size_t size) {
 
 /* The view without its first `count` bytes; `count` must not exceed the size. */
 static inline struct bytes bytes_after(struct bytes view, size_t count) {
-    return (struct bytes){view.data + count, view.size - count};
+    /* C17 has no NULL + 0 */
+    return count == 0 ? view : (struct bytes){view.data + count, view.size - count};
 }
 
 bool bytes_equal(struct bytes a, struct bytes b);

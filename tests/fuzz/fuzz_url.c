@@ -34,7 +34,7 @@ static void check_parts(const struct url *url, const struct ref_url *expected) {
 }
 
 static void check_address(const struct url *url) {
-    char text[64];
+    char text[REF_URL_MAX];
     uint8_t address[16];
     struct bytes name = url_host_name(url);
     FUZZ_CHECK(name.size > 0);

@@ -422,6 +422,14 @@ static void draw_world(struct world *world) {
         url_plan_draw(&world->urls[i], world, i);
 }
 
+static const uint8_t *choices;
+static size_t choices_size;
+
+void world_choose_from(const uint8_t *data, size_t size) {
+    choices = data;
+    choices_size = size;
+}
+
 void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
                struct verdict *verdict) {
     size_t blocks = memory_live_blocks();
@@ -431,6 +439,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally
     world->seed = seed;
     world->tally = tally;
     world->sim = sim_new(seed);
+    sim_choose_from(world->sim, choices, choices_size);
     sim_trace_to(world->sim, trace);
     machine_use(world->sim);
     output_write_to(results_take, world);

@@ -120,6 +120,10 @@ struct verdict {
 void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
                struct verdict *verdict);
 
+/* Runs from now on read their choices from these bytes, which are borrowed, before they draw any:
+ * for fuzzing. See sim_choose_from(). */
+void world_choose_from(const uint8_t *data, size_t size);
+
 /* The first failure counts. */
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
