@@ -62,6 +62,13 @@ struct config_fetch_timeout {
     uint64_t read;    /* the longest silence within a response */
 };
 
+/* Which addresses that are not public may be connected to: enum private_addresses has the same. */
+enum config_private_addresses {
+    CONFIG_PRIVATE_ADDRESSES_CONFIGURED, /* but a redirect from a public one never leads there */
+    CONFIG_PRIVATE_ADDRESSES_ALWAYS,
+    CONFIG_PRIVATE_ADDRESSES_NEVER,
+};
+
 struct config_fetch {
     struct config_urls urls;
     uint64_t every;       /* for URLs that say nothing themselves; 0: fetched once */
@@ -71,7 +78,8 @@ struct config_fetch {
     unsigned per_host;    /* connections at once to one host */
     unsigned redirects;   /* that one fetch follows */
     unsigned retries;     /* beyond the first attempt */
-    size_t max_body;      /* after decoding */
+    enum config_private_addresses private_addresses;
+    size_t max_body; /* after decoding */
     struct config_fetch_timeout timeout;
     char *proxy;       /* an http URL, "environment", or NULL */
     char *no_proxy;    /* who is asked directly all the same; NULL: nobody, or as there */

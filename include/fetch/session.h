@@ -15,16 +15,18 @@
 #include "fetch/result.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
+#include "net/address_policy.h"
 
 struct session;
 struct fetch;
 
 /* All times in nanoseconds. */
 struct session_options {
-    unsigned concurrency;     /* fetches that hold a connection, in all */
-    unsigned per_host;        /* and of one origin */
-    unsigned redirects;       /* that one fetch follows */
-    unsigned retries;         /* beyond the first attempt */
+    unsigned concurrency; /* fetches that hold a connection, in all */
+    unsigned per_host;    /* and of one origin */
+    unsigned redirects;   /* that one fetch follows */
+    unsigned retries;     /* beyond the first attempt */
+    enum private_addresses private_addresses;
     uint64_t max_body;        /* bytes */
     uint64_t inline_below;    /* bodies announced smaller are hashed on the loop */
     uint64_t total_timeout;   /* of a fetch, from when it first gets a slot */

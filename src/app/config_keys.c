@@ -75,6 +75,8 @@ static const struct config_key keys[] = {
     KEY(fetch.per_host,          count,         "6",              RANGE(1, 10000)),
     KEY(fetch.redirects,         count,         "10",             RANGE(0, 50)),
     KEY(fetch.retries,           count,         "2",              RANGE(0, 10)),
+    KEY(fetch.private_addresses, choice,        "configured",
+        CHOICES("configured", "always", "never")),
     KEY(fetch.max_body,          size,          "32MiB",          RANGE(1, TIB)),
     KEY(fetch.timeout.total,     duration,      "60s",            RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.attempt,   duration,      "30s",            RANGE(10 * MS, HOUR)),

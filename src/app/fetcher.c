@@ -1,5 +1,6 @@
 #include "fetcher.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,11 @@ static void set_proxies(struct session_options *options, const struct config_fet
         options->no_proxy = variable("no_proxy", "NO_PROXY");
 }
 
+static_assert((int)CONFIG_PRIVATE_ADDRESSES_CONFIGURED == (int)PRIVATE_ADDRESSES_CONFIGURED &&
+                  (int)CONFIG_PRIVATE_ADDRESSES_ALWAYS == (int)PRIVATE_ADDRESSES_ALWAYS &&
+                  (int)CONFIG_PRIVATE_ADDRESSES_NEVER == (int)PRIVATE_ADDRESSES_NEVER,
+              "the config's words are the session's");
+
 struct session_options fetcher_options(const struct config *config) {
     const struct config_fetch *fetch = &config->fetch;
     struct session_options options = {
@@ -35,6 +41,7 @@ struct session_options fetcher_options(const struct config *config) {
         .per_host = fetch->per_host,
         .redirects = fetch->redirects,
         .retries = fetch->retries,
+        .private_addresses = (enum private_addresses)fetch->private_addresses,
         .max_body = fetch->max_body,
         .inline_below = config->hash.inline_below,
         .total_timeout = fetch->timeout.total,

@@ -145,7 +145,9 @@ static void forget(struct fetch *fetch) {
 /* A pooled connection may have been closed by its server while the request is on the way, and then
  * nobody knows whether it was heard: what must not be sent twice gets a fresh one. */
 static struct fetch_connection *take_pooled(struct fetch *fetch) {
-    return retry_allows_method(fetch->hop.method) ? connection_take(fetch->origin, fetch) : NULL;
+    return retry_allows_method(fetch->hop.method)
+               ? connection_take(fetch->origin, fetch, &fetch->policy)
+               : NULL;
 }
 
 void attempt_begin(struct fetch *fetch) {
@@ -153,6 +155,11 @@ void attempt_begin(struct fetch *fetch) {
     forget(fetch);
     loop_start_timer(loop, &fetch->attempt.limit,
                      loop->now + fetch->session->options.attempt_timeout);
+    fetch->attempt.by_proxy = fetch->origin->proxy != NULL;
+    if (!connect_is_allowed(fetch)) {
+        attempt_fail(fetch, ERROR_ADDRESS_NOT_ALLOWED);
+        return;
+    }
     fetch->attempt.connection = take_pooled(fetch);
     fetch->result.reused = fetch->attempt.connection != NULL;
     fetch->result.unverified =
@@ -161,6 +168,7 @@ void attempt_begin(struct fetch *fetch) {
         connect_begin(fetch);
         return;
     }
+    fetch->attempt.address = fetch->attempt.connection->address;
     counter_add(&fetch->session->statistics.reused, 1);
     attempt_connected(fetch);
 }

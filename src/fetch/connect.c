@@ -2,6 +2,8 @@
  * How an attempt comes to a connection of its own: resolve, resolved, dial, dialled, and under TLS
  * connect_opened when the handshake is through.
  */
+#include <string.h>
+
 #include "fetch.h"
 
 /* Whom to connect to. */
@@ -35,10 +37,12 @@ static void dialled(void *context, int descriptor, enum error error,
         attempt_fail_as_set(fetch);
     } else if (error != ERROR_NONE) {
         attempt_fail(fetch, error);
-    } else if (fetch->origin->trust == NULL) {
-        attempt_connected(fetch);
-    } else if (fetch->origin->proxy != NULL) {
-        tunnel_begin(fetch);
+    } else {
+        attempt->address = attempt->connection->address = *address;
+        if (fetch->origin->trust == NULL)
+            attempt_connected(fetch);
+        else if (fetch->origin->proxy != NULL)
+            tunnel_begin(fetch);
     }
 }
 
@@ -51,12 +55,44 @@ static void dial(struct fetch *fetch, const struct address *addresses, size_t co
         attempt_fail(fetch, error);
 }
 
+/* Behind a proxy only an address that stands in the URL itself can be judged: the proxy, which was
+ * configured, looks the names up and connects. */
+bool connect_is_allowed(struct fetch *fetch) {
+    struct address literal;
+    if (fetch->origin->proxy == NULL ||
+        !address_parse_host(url_host_name(&fetch->hop.url), 0, &literal))
+        return true;
+    return address_policy_allows(&fetch->policy, &literal);
+}
+
+/* Judged here, where the addresses are that will be connected to: whatever the name was, and
+ * however its answer changes from one time to the next. */
+static void dial_allowed(struct fetch *fetch, const struct address *addresses, size_t count) {
+    struct address allowed[DIALER_ADDRESSES_MAX];
+    char text[ADDRESS_TEXT_SIZE];
+    if (count > DIALER_ADDRESSES_MAX)
+        count = DIALER_ADDRESSES_MAX;
+    memcpy(allowed, addresses, count * sizeof *allowed);
+    size_t kept = fetch->origin->proxy != NULL
+                      ? count
+                      : address_policy_filter(&fetch->policy, allowed, count);
+    if (kept > 0) {
+        dial(fetch, allowed, kept);
+        return;
+    }
+    address_format_host(&addresses[0], text);
+    fetch_set_error(fetch, ERROR_ADDRESS_NOT_ALLOWED, "%s: %s is %s",
+                    error_text(ERROR_ADDRESS_NOT_ALLOWED), text,
+                    address_kind_name(address_kind(&addresses[0])));
+    attempt_fail_as_set(fetch);
+}
+
 static void resolved(struct lookup *lookup, enum error error, const struct address *addresses,
                      size_t count) {
     struct fetch *fetch = container_of(lookup, struct fetch, attempt.lookup);
     if (error == ERROR_NONE) {
         fetch->result.timings.dns = attempt_step(fetch);
-        dial(fetch, addresses, count);
+        dial_allowed(fetch, addresses, count);
     } else if (error == ERROR_TIMED_OUT) {
         attempt_time_out(fetch, "looking up the name", fetch->session->options.dns_timeout);
     } else {

@@ -160,14 +160,18 @@ enum error connection_new(struct fetch *fetch, int descriptor,
 
 /* ---- pooling -------------------------------------------------------------------------------- */
 
-struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch) {
-    if (list_is_empty(&origin->idle))
-        return NULL;
-    struct fetch_connection *connection =
-        container_of(origin->idle.next, struct fetch_connection, origin_link);
-    leave_pool(connection);
-    connection->fetch = fetch;
-    return connection;
+struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch,
+                                         const struct address_policy *policy) {
+    list_for_each (node, &origin->idle) {
+        struct fetch_connection *connection =
+            container_of(node, struct fetch_connection, origin_link);
+        if (origin->proxy == NULL && !address_policy_allows(policy, &connection->address))
+            continue;
+        leave_pool(connection);
+        connection->fetch = fetch;
+        return connection;
+    }
+    return NULL;
 }
 
 /* A session ticket arrives behind the handshake, so the end of a response is the time to take it.

@@ -150,6 +150,10 @@ static enum error set_final_url(struct fetch *fetch) {
 
 /* The attempts of the way so far do not count: this is another request. */
 static void follow(struct fetch *fetch) {
+    if (fetch->attempt.by_proxy)
+        fetch->policy.outside = true; /* nobody knows who answered */
+    else
+        address_policy_note(&fetch->policy, &fetch->attempt.address);
     enum error error =
         hop_follow(&fetch->hop, fetch->result.status, buffer_bytes(&fetch->attempt.location),
                    fetch->session->options.redirects, false);
@@ -254,6 +258,7 @@ static struct fetch *fetch_new(struct session *session, const struct fetch_reque
     list_init(&fetch->link);
     attempt_init(fetch);
     fetch->request = *request;
+    fetch->policy.rule = session->options.private_addresses;
     fetch->result.attempts = 1;
     fetch->result.timings =
         (struct fetch_timings){FETCH_NO_TIME, FETCH_NO_TIME, FETCH_NO_TIME, FETCH_NO_TIME, 0};

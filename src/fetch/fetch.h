@@ -44,6 +44,8 @@ struct attempt {
     struct lookup lookup;
     struct dialer *dialer; /* NULL: not dialling */
     struct fetch_connection *connection;
+    struct address address; /* that it is, or was, connected to */
+    bool by_proxy;          /* that is the proxy's, and the origin's is not known */
     struct body body;
     struct timer limit;
     struct timer phase;
@@ -59,8 +61,9 @@ struct fetch {
     struct fetch_request request; /* its URL is the result's */
     char *save_to;                /* the request's */
     struct hop hop;
-    struct origin *origin; /* while queued, and while it has a slot */
-    struct list_node link; /* waiting at its origin */
+    struct address_policy policy; /* where the hops may lead */
+    struct origin *origin;        /* while queued, and while it has a slot */
+    struct list_node link;        /* waiting at its origin */
     struct attempt attempt;
     struct timer total;
     struct timer pause;
@@ -128,6 +131,9 @@ void attempt_received(struct fetch *fetch, struct bytes data);
 void attempt_ended(struct fetch *fetch, enum error error);
 
 /* ---- connect.c ------------------------------------------------------------------------------ */
+
+/* False if the URL itself, asked through a proxy, leads to an address that is not allowed. */
+bool connect_is_allowed(struct fetch *fetch);
 
 /* Looks the name up, dials, shakes hands: attempt_connected() or attempt_fail() follows. */
 void connect_begin(struct fetch *fetch);

@@ -71,8 +71,9 @@ struct fetch_connection {
     struct buffer request; /* the fetch's: here, since a send may outlive its fetch */
     size_t request_sent;
     struct http_response response;
-    bool used;       /* it has served a response before */
-    bool tunnelling; /* its proxy has not opened the way yet */
+    struct address address; /* of the machine at the other end */
+    bool used;              /* it has served a response before */
+    bool tunnelling;        /* its proxy has not opened the way yet */
 };
 
 /* ---- session.c: slots and origins ----------------------------------------------------------- */
@@ -107,8 +108,12 @@ void trust_free_all(struct session *session);
 
 /* ---- connection.c: the pool ----------------------------------------------------------------- */
 
-/* The most recently used idle connection of an origin, or NULL. It is `fetch`'s from now on. */
-struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch);
+/*
+ * The most recently used idle connection of an origin, among those to an address that the policy
+ * allows, or NULL. It is `fetch`'s from now on.
+ */
+struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch,
+                                         const struct address_policy *policy);
 
 /*
  * Makes a connection of a connected descriptor, which it takes (also on an error); under TLS the
