@@ -245,13 +245,16 @@ static void abandon_waiters(struct map_node *node, void *context) {
         container_of(waiter, struct lookup, link)->waiting = false;
 }
 
+static void forget_node(struct map_node *node, void *context) {
+    (void)context;
+    forget(container_of(node, struct entry, node));
+}
+
 static void channel_closed(void *context) {
     struct resolver *resolver = context;
     void (*closed)(void *) = resolver->closed;
     void *closed_context = resolver->closed_context;
-    struct map_node *node;
-    while ((node = map_any(&resolver->entries)) != NULL)
-        forget(container_of(node, struct entry, node));
+    map_visit(&resolver->entries, forget_node, NULL);
     map_fini(&resolver->entries);
     memory_free(resolver);
     closed(closed_context);

@@ -334,6 +334,36 @@ static void closed_from_inside_an_answer(void **state) {
     close_name_server();
 }
 
+/* The time that a silent one is given is far longer than the whole test. */
+static void names_that_never_answer_do_not_hold_up_the_others(void **state) {
+    (void)state;
+    enum { NAMES = 500, SILENT_EACH = 5, AT_ONCE = 20 };
+    static struct asked asked[NAMES];
+    size_t answers = 0;
+    memset(asked, 0, sizeof asked);
+    start(10 * 60 * SECOND);
+    for (size_t begin = 0; begin < NAMES; begin += AT_ONCE) {
+        for (size_t i = begin; i < begin + AT_ONCE; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "%s.n%zu.test", i % SILENT_EACH == 0 ? "silent" : "two", i);
+            assert_int_equal(
+                resolver_lookup(resolver, &asked[i].lookup, bytes_of(name), 80, answered),
+                ERROR_NONE);
+        }
+        for (size_t i = begin; i < begin + AT_ONCE; i++)
+            if (i % SILENT_EACH != 0)
+                wait_for(serve_names() && asked[i].answers == 1);
+    }
+    for (size_t i = 0; i < NAMES; i++) {
+        answers += asked[i].answers;
+        assert_int_equal(asked[i].answers, i % SILENT_EACH == 0 ? 0 : 1);
+        assert_int_equal(asked[i].error, ERROR_NONE);
+        lookup_abandon(&asked[i].lookup);
+    }
+    assert_int_equal(answers, 400);
+    finish();
+}
+
 /* Whatever allocation fails, the lookup ends, and nothing is lost. */
 static void out_of_memory(void **state) {
     (void)state;
@@ -375,6 +405,7 @@ int main(void) {
         loop_test(ten_thousand_names_are_the_most_it_keeps),
         loop_test(an_abandoned_lookup_fills_the_cache),
         loop_test(abandoned_when_the_answer_is_there),
+        loop_test(names_that_never_answer_do_not_hold_up_the_others),
         loop_test(closed_with_queries_in_flight),
         loop_test(closed_from_inside_an_answer),
         loop_test(out_of_memory),
