@@ -24,6 +24,7 @@ THIRD_PARTY = [
     (re.compile(r"^ares(\.h|_)"), "c-ares"),
     (re.compile(r"^wolfssl/"), "wolfSSL"),
     (re.compile(r"^nettle/"), None),
+    (re.compile(r"^gmp\.h"), "GMP"),
     (re.compile(r"^idn2\.h"), "libidn2"),
     (re.compile(r"^llhttp\.h"), "llhttp"),
     (re.compile(r"^(cjson/)?cJSON\.h"), "cJSON"),

@@ -41,8 +41,8 @@ ringcast_fuzz(title fetch COVERS src/fetch/title.c src/fetch/title_text.c src/fe
               src/fetch/title_tokenizer.c src/fetch/character_reference.c src/fetch/encoding.c
               src/fetch/encoding_label.c src/fetch/encoding_prescan.c src/fetch/encoding_stream.c)
 ringcast_fuzz(config app COVERS src/app/config.c src/app/config_table.c src/app/config_types.c
-              src/app/config_lists.c src/app/config_environment.c src/app/config_report.c
-              src/app/config_nearest.c src/app/json_text.c src/app/json_document.c)
+              src/app/config_lists.c src/app/config_texts.c src/app/config_environment.c
+              src/app/config_report.c src/app/config_nearest.c src/json/text.c src/json/document.c)
 ringcast_fuzz(ws_deflate ws COVERS src/ws/deflate.c src/ws/deflate_offer.c src/ws/extension.c)
 ringcast_fuzz(coding coding LIBRARIES dependency::zlib dependency::zstd
               COVERS src/coding/decoder.c src/coding/zlib.c src/coding/brotli.c src/coding/zstd.c)

@@ -104,9 +104,10 @@ struct config_hub_limits {
     unsigned connections; /* or CONFIG_AUTO: from the descriptor limit */
 };
 
-enum config_publish {
-    CONFIG_PUBLISH_ANYONE,
-    CONFIG_PUBLISH_TOKEN, /* only clients whose token allows it */
+enum config_right {
+    CONFIG_RIGHT_ANYONE,
+    CONFIG_RIGHT_TOKEN,   /* only clients whose token allows it */
+    CONFIG_RIGHT_SERVICE, /* only the service itself */
 };
 
 /* Whichever is passed first drops the oldest messages. */
@@ -120,8 +121,9 @@ struct config_channel {
     char *name;  /* or "*": every channel that is not named */
     bool prefix; /* does "[address] " stand before each message? */
     bool echo;   /* does a message come back to its sender too, without a prefix? */
-    enum config_publish publish;
     enum config_channel_slow_reader slow_reader;
+    enum config_right publish;
+    enum config_right subscribe;
     struct config_retain retain;
 };
 
@@ -130,8 +132,28 @@ struct config_channels {
     size_t count;
 };
 
+/* What becomes of a request without the field Origin. */
+enum config_missing_origin { CONFIG_ORIGIN_ALLOW, CONFIG_ORIGIN_REFUSE };
+
+/* One text, or several. */
+struct config_texts {
+    char **entries;
+    size_t count;
+};
+
+/* Files hold what is secret; a file that is not given is NULL. */
+struct config_auth {
+    bool anonymous;        /* may a client come without a token? */
+    char *jwt_secret_file; /* of HS256 */
+    struct config_texts jwt_public_key_files;
+    char *jwt_audience; /* NULL: any */
+    char *tokens_file;  /* static tokens, one a line */
+};
+
 struct config_hub {
-    char *listen; /* "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or * */
+    /* each "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or *, or
+     * "unix:/PATH" */
+    struct config_texts listen;
     size_t max_message;
     bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;
@@ -139,13 +161,16 @@ struct config_hub {
     uint64_t ping_timeout;
     uint64_t close_timeout;
     enum config_slow_reader slow_reader;
-    uint64_t progress_timeout; /* 0: a reader may take nothing for ever */
+    uint64_t progress_timeout;   /* 0: a reader may take nothing for ever */
+    struct config_texts origins; /* patterns */
+    enum config_missing_origin missing_origin;
+    struct config_auth auth;
     struct config_hub_limits limits;
     struct config_channels channels;
 };
 
 struct config_admin {
-    char *listen; /* as hub.listen */
+    char *listen; /* as one of hub.listen */
 };
 
 enum config_ring_backend { CONFIG_RING_AUTO, CONFIG_RING_IO_URING };

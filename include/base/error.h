@@ -80,6 +80,13 @@
     ROW(WS_TOO_BIG, "message larger than the limit")                       \
     ROW(WS_UNSUPPORTED_DATA, "message of a kind that is not accepted")     \
     ROW(WS_HANDSHAKE, "WebSocket handshake refused")                       \
+    /* tokens */                                                           \
+    ROW(TOKEN_INVALID, "token is not valid")                               \
+    ROW(TOKEN_EXPIRED, "token has expired")                                \
+    ROW(TOKEN_NOT_YET_VALID, "token is not valid yet")                     \
+    ROW(TOKEN_AUDIENCE, "token is for another audience")                   \
+    ROW(TOKEN_MISSING, "a token is needed")                                \
+    ROW(NOT_ALLOWED, "not allowed")                                        \
     /* configuration */                                                    \
     ROW(CONFIG_INVALID, "invalid configuration")
 

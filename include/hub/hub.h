@@ -12,6 +12,7 @@
 #define RINGCAST_HUB_HUB_H
 
 #include "base/bytes.h"
+#include "hub/access.h"
 #include "hub/close_reason.h"
 #include "loop/loop.h"
 #include "net/address.h"
@@ -26,17 +27,12 @@ enum slow_reader_policy {
     SLOW_READER_LATEST, /* gets the newest message only, whenever it is ready for one */
 };
 
-/* Who may publish to a channel. */
-enum publish_right {
-    PUBLISH_ANYONE,
-    PUBLISH_SERVICE, /* the service itself only: clients that try are closed with 1008 */
-};
-
 struct channel_settings {
-    bool prefix; /* "[address] " in front of each message of a client */
-    bool echo;   /* a client's message comes back to it too; without a prefix */
-    bool listed; /* named by the config: kept although nobody is in it */
-    enum publish_right publish;
+    bool echo;                 /* a client's message comes back to it too; without a prefix */
+    bool prefix;               /* "[address] " in front of each message of a client */
+    bool listed;               /* named by the config: kept although nobody is in it */
+    enum access_right publish; /* clients that try without are closed with 1008 */
+    enum access_right subscribe;
     size_t retain_bytes;
     uint64_t retain_messages;
     uint64_t retain_age; /* nanoseconds */
@@ -52,9 +48,10 @@ struct hub_options {
     uint64_t ping_timeout;
     uint64_t close_timeout;
     uint64_t progress_timeout; /* a strict channel's reader may take nothing for so long; 0: ever */
-    unsigned max_subscriptions; /* of one connection */
-    unsigned max_connections;   /* on each worker */
-    unsigned max_channels;      /* in all; joining one more is refused */
+    unsigned max_subscriptions;  /* of one connection */
+    unsigned max_connections;    /* on each worker */
+    unsigned max_channels;       /* in all; joining one more is refused */
+    const struct access *access; /* who may do what; NULL: anybody everything. Borrowed */
     /* The settings of a channel, by its name. Called on any worker's thread. */
     struct channel_settings (*channel_settings)(void *context, struct bytes name);
     /* A request that is not for the hub: the callee answers it. NULL: 404. */
@@ -68,6 +65,9 @@ struct hub_statistics {
     struct counter clients; /* now */
     struct counter clients_total;
     struct counter handshakes_refused;
+    struct counter origins_refused; /* part of these, as the next two */
+    struct counter tokens_refused;
+    struct counter subscriptions_refused;
     struct counter channels;           /* this worker has clients in, now */
     struct counter homes;              /* channels at home here, now */
     struct counter messages_received;  /* from clients */
@@ -97,7 +97,7 @@ void hub_free(struct hub *hub);
 void hub_start(struct hub *hub, unsigned worker);
 
 /* Listens, on the worker's thread. See http_server_listen(). */
-enum error hub_listen(struct hub *hub, unsigned worker, struct address *addresses, size_t count);
+enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count);
 
 /*
  * Publishes a text message to a channel, from a worker's thread, in the service's name: no prefix,

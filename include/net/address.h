@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* IPv4 or IPv6 with a port; a plain value. */
+/* IPv4 or IPv6 with a port, or the other end of a Unix socket, which has neither; a plain value. */
 struct address {
     union {
         struct sockaddr any;
@@ -29,6 +29,10 @@ socklen_t address_size(const struct address *address);
 
 struct address address_v4(const uint8_t bytes[4], uint16_t port);
 struct address address_v6(const uint8_t bytes[16], uint16_t port);
+
+/* The other end of a Unix socket; as text "unix". */
+struct address address_local(void);
+bool address_is_local(const struct address *address);
 
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);

@@ -6,7 +6,7 @@
 #define RINGCAST_NET_LISTENER_H
 
 #include "loop/loop.h"
-#include "net/address.h"
+#include "net/endpoint.h"
 
 struct listener;
 
@@ -24,17 +24,19 @@ struct listener {
     struct timer retry;
     int descriptor;
     bool closing;
+    bool owns_path; /* of `endpoint`: removed at the end */
+    struct endpoint endpoint;
     size_t index;              /* the user's own, for one of several */
     struct counter *shortages; /* counts the pauses; may be NULL */
 };
 
 /*
- * Listens on `address`, alone or, if `join`, beside this process's other listeners on it (see
- * socket_listen()). If the port is 0, the kernel picks one and `address` tells it. The listener is
- * the caller's memory until `closed`.
+ * Listens on `endpoint`. If its port is 0, the kernel picks one and `endpoint` tells it; it also
+ * says now that the place is shared, so that other loops can open it too. The listener is the
+ * caller's memory until `closed`.
  */
-enum error listener_open(struct listener *listener, struct loop *loop, struct address *address,
-                         bool join, const struct listener_events *events);
+enum error listener_open(struct listener *listener, struct loop *loop, struct endpoint *endpoint,
+                         const struct listener_events *events);
 
 /* Stops accepting; `closed` follows. */
 void listener_close(struct listener *listener);

@@ -110,6 +110,8 @@ struct ring_backend {
 struct socket_calls {
     int (*open)(struct ring *ring, int family, int type);
     int (*listen)(struct ring *ring, const struct sockaddr *address, socklen_t size, bool join);
+    int (*share)(struct ring *ring, int descriptor);
+    void (*forget)(struct ring *ring, const struct sockaddr *address);
     int (*connect)(struct ring *ring, int descriptor, const struct sockaddr *address,
                    socklen_t size);
     ssize_t (*receive)(struct ring *ring, int descriptor, void *data, size_t size,

@@ -13,11 +13,18 @@ enum error socket_open(struct ring *ring, int family, int type, int *descriptor)
 
 /*
  * A listening stream socket on `address`, dual-stack off. Connections accepted from it send small
- * messages at once (TCP_NODELAY). The first one on an address must have it for itself:
- * ERROR_ADDRESS_IN_USE if anybody listens there. The other workers' ones `join` it (SO_REUSEPORT).
+ * messages at once (TCP_NODELAY). Unless `join`, ERROR_ADDRESS_IN_USE says that anybody
+ * listens there already; others of this process `join` it afterwards (the kernel spreads
+ * connections over them). A Unix socket takes the place of one that nobody listens on any more.
  */
 enum error socket_listen(struct ring *ring, const struct sockaddr *address, socklen_t size,
                          bool join, int *descriptor);
+
+/* A second descriptor of a listening Unix socket, for another worker. */
+enum error socket_share(struct ring *ring, int descriptor, int *copy);
+
+/* Removes the file of a Unix socket. */
+void socket_forget(struct ring *ring, const struct sockaddr *address);
 
 /* Sends what fits without waiting; what became of it is not told. For courtesies only. */
 void socket_send_once(struct ring *ring, int descriptor, const void *data, size_t size);

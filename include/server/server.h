@@ -12,7 +12,7 @@
 #include "net/listener.h"
 #include "server/connection.h"
 
-enum { HTTP_LISTENERS_MAX = 2 };
+enum { HTTP_LISTENERS_MAX = 16 };
 
 /* Constant and static. */
 struct http_server_events {
@@ -33,7 +33,6 @@ struct http_server_options {
     uint64_t idle_timeout;  /* of a kept-alive connection between requests */
     size_t max_body;
     unsigned max_connections;
-    bool join; /* listens beside another worker's server, on the same addresses */
 };
 
 struct http_server_statistics {
@@ -66,10 +65,11 @@ void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_server_events *events, void *context);
 
 /*
- * Listens on `addresses` (1 or 2). An address that this machine does not have is passed over if
- * another works. Ports that were 0 are filled in, the same for both. On an error nothing listens.
+ * Listens on `endpoints`, the ones that one text means. An address that this machine does not have
+ * is passed over if another works. Ports that were 0 are filled in, the same for all. May be called
+ * again for further ones. On an error nothing listens.
  */
-enum error http_server_listen(struct http_server *server, struct address *addresses, size_t count);
+enum error http_server_listen(struct http_server *server, struct endpoint *endpoints, size_t count);
 
 /* Stops accepting; connections stay. */
 void http_server_stop_listening(struct http_server *server);

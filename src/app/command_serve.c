@@ -46,7 +46,14 @@ int command_check(int count, char **arguments) {
     struct config config;
     if (path == NULL || command_load_config(&config, path) != EXIT_ALL_WELL)
         return EXIT_USAGE;
-    printf("%s is good\n", path);
+    struct rules rules;
+    struct rules_detail detail;
+    enum error error = rules_init(&rules, &config.hub, &detail);
+    if (error == ERROR_NONE)
+        printf("%s is good\n", path);
+    else
+        output_complain("%s", detail.text);
+    rules_fini(&rules);
     config_fini(&config);
-    return EXIT_ALL_WELL;
+    return error == ERROR_NONE ? EXIT_ALL_WELL : EXIT_USAGE;
 }

@@ -32,6 +32,10 @@
 #define FITS_basic(structure, field)         HAS_TYPE(structure, field, char *)
 #define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
 #define FITS_headers(structure, field)       HAS_TYPE(structure, field, struct config_headers)
+#define FITS_listens(structure, field)       HAS_TYPE(structure, field, struct config_texts)
+#define FITS_files(structure, field)         HAS_TYPE(structure, field, struct config_texts)
+#define FITS_origins(structure, field)       HAS_TYPE(structure, field, struct config_texts)
+#define FITS_word(structure, field)          HAS_TYPE(structure, field, char *)
 #define FITS_urls(structure, field)          HAS_TYPE(structure, field, struct config_urls)
 #define FITS_channels(structure, field)      HAS_TYPE(structure, field, struct config_channels)
 
@@ -90,7 +94,7 @@ static const struct config_key keys[] = {
     KEY(hash.threads,            count_or_auto, "auto",           RANGE(1, 64)),
     KEY(hash.inline_below,       size,          "4KiB",           RANGE(0, GIB)),
 
-    KEY(hub.listen,              listen,        "localhost:8765", ANY),
+    KEY(hub.listen,              listens,       "localhost:8765", RANGE(1, 8)),
     KEY(hub.max_message,         size,          "1MiB",           RANGE(1, 256 * MIB)),
     KEY(hub.compression,         flag,          "true",           ANY),
     KEY(hub.handshake_timeout,   duration,      "10s",            RANGE(10 * MS, HOUR)),
@@ -100,6 +104,13 @@ static const struct config_key keys[] = {
     KEY(hub.slow_reader,         choice,        "close",
         CHOICES("close", "skip", "latest")),
     KEY(hub.progress_timeout,    duration,      "30s",            ZERO_OR_RANGE(10 * MS, HOUR)),
+    KEY(hub.origins,             origins,       "*",              RANGE(0, 1000)),
+    KEY(hub.missing_origin,      choice,        "allow",          CHOICES("allow", "refuse")),
+    KEY(hub.auth.anonymous,      flag,          "true",           ANY),
+    KEY(hub.auth.jwt_secret_file, file,         NULL,             ANY),
+    KEY(hub.auth.jwt_public_key_files, files,   NULL,             RANGE(0, 16)),
+    KEY(hub.auth.jwt_audience,   word,          NULL,             ANY),
+    KEY(hub.auth.tokens_file,    file,          NULL,             ANY),
     KEY(hub.limits.connections,  count_or_auto, "auto",           RANGE(1, 10000000)),
     KEY(hub.channels,            channels,      "{}",             ANY),
 
@@ -130,9 +141,12 @@ static const struct config_key url_keys[] = {
 static const struct config_key channel_keys[] = {
     CHANNEL_KEY(prefix,          flag,          "false",          ANY),
     CHANNEL_KEY(echo,            flag,          "false",          ANY),
-    CHANNEL_KEY(publish,         choice,        "token",          CHOICES("anyone", "token")),
     CHANNEL_KEY(slow_reader,     choice,        "hub",
         CHOICES("hub", "close", "skip", "latest")),
+    CHANNEL_KEY(publish,         choice,        "token",
+        CHOICES("anyone", "token", "service")),
+    CHANNEL_KEY(subscribe,       choice,        "anyone",
+        CHOICES("anyone", "token", "service")),
     CHANNEL_KEY(retain.bytes,    size,          "16MiB",          RANGE(64 * KIB, TIB)),
     CHANNEL_KEY(retain.messages, count,         "10000",          RANGE(1, 1000000000)),
     CHANNEL_KEY(retain.age,      duration,      "1h",             RANGE(MS, 365 * DAY)),

@@ -22,13 +22,6 @@ static void release_urls(void *field) {
     *urls = (struct config_urls){0};
 }
 
-static bool has_member(const struct json_value *object, const char *key) {
-    const struct json_value *member = object->first;
-    while (member != NULL && !bytes_equal(member->key, bytes_of(key)))
-        member = member->next;
-    return member != NULL;
-}
-
 /* "https://…", or an object of config_url_keys. */
 static enum error read_url_element(struct config_reader *reader, const struct json_value *element,
                                    struct config_url *url) {
@@ -36,7 +29,7 @@ static enum error read_url_element(struct config_reader *reader, const struct js
     url->every = EVERY_NOT_GIVEN;
     if (element->type == JSON_STRING)
         return url_key->type->read(reader, url_key, element, &url->url);
-    if (element->type != JSON_OBJECT || !has_member(element, url_key->path))
+    if (element->type != JSON_OBJECT || json_member(element, url_key->path) == NULL)
         return config_refuse(reader, element, "a URL, or an object with \"url\"");
     enum error error = config_table_read(reader, &config_url_keys, element, url);
     if (error == ERROR_NONE && url->basic != NULL && url->bearer != NULL)

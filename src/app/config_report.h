@@ -9,7 +9,7 @@
 #define RINGCAST_APP_CONFIG_REPORT_H
 
 #include "app/config.h"
-#include "json_document.h"
+#include "json/document.h"
 
 struct config_reader {
     struct config_errors *errors;

@@ -124,6 +124,11 @@ static bool is_digits(struct bytes text) {
     return text.size > 0;
 }
 
+/* "[::1]:80" is not. */
+static bool is_list(struct bytes text) {
+    return text.size > 1 && text.data[0] == '[' && text.data[text.size - 1] == ']';
+}
+
 static enum error read_as_text(struct config_reader *reader, const struct config_key *key,
                                struct bytes text, void *base) {
     struct json_value value = {.type = JSON_STRING, .text = text};
@@ -155,7 +160,8 @@ enum error config_key_read_text(struct config_reader *reader, const struct confi
     if (text.size > JSON_TEXT_MAX)
         return config_report(reader, 0, "larger than 16MiB");
     enum config_form form = key->type->form;
-    if (form == CONFIG_FORM_JSON || (form == CONFIG_FORM_TEXT_OR_INTEGER && is_digits(text)))
+    if (form == CONFIG_FORM_JSON || (form == CONFIG_FORM_TEXT_OR_INTEGER && is_digits(text)) ||
+        (form == CONFIG_FORM_TEXT_OR_LIST && is_list(text)))
         return read_as_json(reader, key, text, base);
     return read_as_text(reader, key, text, base);
 }

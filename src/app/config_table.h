@@ -13,6 +13,7 @@ struct config_key;
 enum config_form {
     CONFIG_FORM_TEXT,            /* as it is */
     CONFIG_FORM_JSON,            /* as JSON */
+    CONFIG_FORM_TEXT_OR_LIST,    /* in brackets an array in JSON, anything else one text */
     CONFIG_FORM_TEXT_OR_INTEGER, /* digits alone are a number, anything else a text */
 };
 
@@ -59,9 +60,14 @@ extern const struct config_type config_type_url;
 extern const struct config_type config_type_method;
 extern const struct config_type config_type_text;
 extern const struct config_type config_type_proxy;
-extern const struct config_type config_type_basic;    /* the value of Authorization */
-extern const struct config_type config_type_bearer;   /* the same */
-extern const struct config_type config_type_headers;  /* struct config_headers */
+extern const struct config_type config_type_basic;   /* the value of Authorization */
+extern const struct config_type config_type_bearer;  /* the same */
+extern const struct config_type config_type_headers; /* struct config_headers */
+extern const struct config_type config_type_word;    /* not empty */
+extern const struct config_type config_type_origin;
+extern const struct config_type config_type_listens;  /* struct config_texts */
+extern const struct config_type config_type_files;    /* struct config_texts */
+extern const struct config_type config_type_origins;  /* struct config_texts */
 extern const struct config_type config_type_urls;     /* struct config_urls */
 extern const struct config_type config_type_channels; /* struct config_channels */
 

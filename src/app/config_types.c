@@ -1,5 +1,4 @@
 /* The types of single values: what each accepts, and the words for what it expected. */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +7,9 @@
 #include "base/memory.h"
 #include "config_table.h"
 #include "http/url.h"
+#include "net/endpoint.h"
 
-enum { WORDS_MAX = 128, CHANNEL_NAME_MAX = 255, PORT_MAX = 65535 };
+enum { WORDS_MAX = 128, CHANNEL_NAME_MAX = 255 };
 
 #define KIB ((uint64_t)1024)
 
@@ -198,41 +198,15 @@ static enum error read_channel_name(struct config_reader *reader, const struct c
     return set_text(field, value->text);
 }
 
-static bool is_address(struct bytes text, int family) {
-    char copy[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    if (text.size >= sizeof copy)
-        return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    return inet_pton(family, copy, &address) == 1;
-}
-
-static bool is_listen_host(struct bytes host) {
-    if (host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']')
-        return is_address(bytes_make(host.data + 1, host.size - 2), AF_INET6);
-    return bytes_equal(host, bytes_of("localhost")) || bytes_equal(host, bytes_of("*")) ||
-           is_address(host, AF_INET);
-}
-
-/* "HOST:PORT"; the last colon parts them, for an IPv6 address has its own. */
-static bool is_listen(struct bytes text) {
-    const uint8_t *colon = text.size > 0 ? memrchr(text.data, ':', text.size) : NULL;
-    if (colon == NULL)
-        return false;
-    size_t host_size = (size_t)(colon - text.data);
-    uint64_t port;
-    return bytes_to_unsigned(bytes_after(text, host_size + 1), &port) && port <= PORT_MAX &&
-           is_listen_host(bytes_make(text.data, host_size));
-}
-
 static enum error read_listen(struct config_reader *reader, const struct config_key *key,
                               const struct json_value *value, void *field) {
     (void)key;
-    if (value->type != JSON_STRING || !is_listen(value->text))
+    struct endpoint endpoints[ENDPOINTS_OF_TEXT];
+    size_t count;
+    if (value->type != JSON_STRING || endpoint_parse(value->text, endpoints, &count) != ERROR_NONE)
         return config_refuse(reader, value,
                              "\"HOST:PORT\", HOST being localhost, an IPv4 address, "
-                             "an [IPv6 address] or *, PORT 0 to 65535");
+                             "an [IPv6 address] or *, PORT 0 to 65535; or \"unix:/PATH\"");
     return set_text(field, value->text);
 }
 
@@ -252,6 +226,39 @@ static enum error read_file(struct config_reader *reader, const struct config_ke
         error = set_text(field, buffer_bytes(&path));
     buffer_fini(&path);
     return error;
+}
+
+static enum error read_word(struct config_reader *reader, const struct config_key *key,
+                            const struct json_value *value, void *field) {
+    (void)key;
+    if (value->type != JSON_STRING || value->text.size == 0)
+        return config_refuse(reader, value, "a text that is not empty");
+    return set_text(field, value->text);
+}
+
+/* As browsers send it: SCHEME://HOST with a port that is not the scheme's own, and nothing else. */
+static bool is_origin(struct bytes text) {
+    if (bytes_equal(text, bytes_of("*")) || bytes_equal(text, bytes_of("null")))
+        return true;
+    const uint8_t *slashes = text.size == 0 ? NULL : memmem(text.data, text.size, "://", 3);
+    if (slashes == NULL || slashes == text.data)
+        return false;
+    struct bytes rest = bytes_after(text, (size_t)(slashes - text.data) + 3);
+    for (size_t i = 0; i < rest.size; i++)
+        if (rest.data[i] <= ' ' || rest.data[i] > '~' || rest.data[i] == '/' ||
+            (rest.data[i] >= 'A' && rest.data[i] <= 'Z'))
+            return false;
+    return rest.size > 0;
+}
+
+static enum error read_origin(struct config_reader *reader, const struct config_key *key,
+                              const struct json_value *value, void *field) {
+    (void)key;
+    if (value->type != JSON_STRING || !is_origin(value->text))
+        return config_refuse(reader, value,
+                             "an origin such as \"https://example.org\", with * for any part of "
+                             "a name, or \"*\" or \"null\"");
+    return set_text(field, value->text);
 }
 
 /* What a URL must be is decided here alone: what the fetcher parses, and nothing secret in it. */
@@ -299,3 +306,5 @@ const struct config_type config_type_channel_name = {read_channel_name, release_
 const struct config_type config_type_listen = {read_listen, release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_file = {read_file, release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_url = {read_url, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_word = {read_word, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_origin = {read_origin, release_text, CONFIG_FORM_TEXT};

@@ -4,12 +4,12 @@
 
 #include "server/server.h"
 
-/* The addresses that "HOST:PORT" means, logged when it means none. */
-enum error listen_addresses(const char *component, const char *text, struct address addresses[2],
-                            size_t *count);
+/* The endpoints that a text of the config means, logged when it means none. */
+enum error listen_endpoints(const char *component, const char *text,
+                            struct endpoint endpoints[ENDPOINTS_OF_TEXT], size_t *count);
 
-/* Says on which addresses `server` listens. */
-void listen_announce(const char *component, const struct address *addresses, size_t count);
+/* Says on which endpoints a server listens. */
+void listen_announce(const char *component, const struct endpoint *endpoints, size_t count);
 
 /* Says why it does not. */
 void listen_complain(const char *component, const char *text, enum error error);

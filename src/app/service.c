@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "command.h"
 #include "fetcher.h"
 #include "listen.h"
 #include "output.h"
@@ -155,6 +156,11 @@ static enum slow_reader_policy slow_reader_of(const struct config *config,
                         : (unsigned)channel->slow_reader - 1];
 }
 
+static enum access_right right_of(enum config_right right) {
+    static const enum access_right rights[] = {ACCESS_ANYONE, ACCESS_TOKEN, ACCESS_SERVICE};
+    return rights[right];
+}
+
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
     const struct config_channel *channel = config_channel(service->config, name);
@@ -162,7 +168,8 @@ static struct channel_settings channel_settings(void *context, struct bytes name
         .prefix = channel->prefix,
         .echo = channel->echo,
         .listed = bytes_equal(name, bytes_of(channel->name)),
-        .publish = channel->publish == CONFIG_PUBLISH_ANYONE ? PUBLISH_ANYONE : PUBLISH_SERVICE,
+        .publish = right_of(channel->publish),
+        .subscribe = right_of(channel->subscribe),
         .slow_reader = slow_reader_of(service->config, channel),
         .retain_bytes = channel->retain.bytes,
         .retain_messages = channel->retain.messages,
@@ -197,6 +204,7 @@ static enum error make_hub(struct service *service) {
         .close_timeout = hub->close_timeout,
         .progress_timeout = hub->progress_timeout,
         .max_subscriptions = MAX_SUBSCRIPTIONS,
+        .access = &service->rules.access,
         .max_connections = connections_per_worker(service->config, service->workers.count),
         .max_channels = MAX_CHANNELS,
         .channel_settings = channel_settings,
@@ -208,7 +216,7 @@ static enum error make_hub(struct service *service) {
 
 struct hub_listening {
     struct service *service;
-    struct address addresses[2];
+    struct endpoint endpoints[ENDPOINTS_OF_TEXT];
     size_t count;
 };
 
@@ -220,24 +228,32 @@ static enum error start_hub_on(void *context, unsigned index) {
 
 static enum error listen_hub_on(void *context, unsigned index) {
     struct hub_listening *listening = context;
-    return hub_listen(listening->service->hub, index, listening->addresses, listening->count);
+    return hub_listen(listening->service->hub, index, listening->endpoints, listening->count);
 }
 
-/* Worker 0 first: where the port is 0 it finds the one that the others take too. */
-static enum error start_hub(struct service *service) {
-    const char *text = service->config->hub.listen;
+/* Worker 0 first: it claims the place, and where the port is 0 it finds the one that the others
+ * take too. */
+static enum error listen_hub(struct service *service, const char *text) {
     struct hub_listening listening = {.service = service};
-    enum error error = listen_addresses("hub", text, listening.addresses, &listening.count);
-    for (unsigned i = 0; i < service->workers.count; i++)
-        workers_call(&service->workers, i, start_hub_on, service);
+    enum error error = listen_endpoints("hub", text, listening.endpoints, &listening.count);
     if (error != ERROR_NONE)
         return error;
     for (unsigned i = 0; i < service->workers.count && error == ERROR_NONE; i++)
         error = workers_call(&service->workers, i, listen_hub_on, &listening);
     if (error == ERROR_NONE)
-        listen_announce("hub", listening.addresses, listening.count);
+        listen_announce("hub", listening.endpoints, listening.count);
     else
         listen_complain("hub", text, error);
+    return error;
+}
+
+static enum error start_hub(struct service *service) {
+    const struct config_texts *listen = &service->config->hub.listen;
+    enum error error = ERROR_NONE;
+    for (unsigned i = 0; i < service->workers.count; i++)
+        workers_call(&service->workers, i, start_hub_on, service);
+    for (size_t i = 0; i < listen->count && error == ERROR_NONE; i++)
+        error = listen_hub(service, listen->entries[i]);
     return error;
 }
 
@@ -245,6 +261,15 @@ static enum error start_hub(struct service *service) {
 
 static void complain(const char *what, enum error error) {
     log_write(LOG_ERROR, "service", what, LOG_TEXT("error", error_text(error)));
+}
+
+/* What is wrong with the files that the config names is as wrong as if it stood in the config. */
+static enum error make_rules(struct service *service) {
+    struct rules_detail detail;
+    if (rules_init(&service->rules, &service->config->hub, &detail) == ERROR_NONE)
+        return ERROR_NONE;
+    output_complain("%s", detail.text);
+    return ERROR_CONFIG_INVALID;
 }
 
 static enum error start_parts(struct service *service) {
@@ -264,7 +289,9 @@ static enum error start_parts(struct service *service) {
  */
 enum error service_start(struct service *service) {
     service->started = service->workers.loops[0]->now;
-    enum error error = start_parts(service);
+    enum error error = make_rules(service);
+    if (error == ERROR_NONE)
+        error = start_parts(service);
     if (error == ERROR_NONE)
         error = start_hub(service);
     if (error == ERROR_NONE)
@@ -284,6 +311,7 @@ enum error service_start(struct service *service) {
 void service_fini(struct service *service) {
     hub_free(service->hub);
     results_fini(&service->results);
+    rules_fini(&service->rules);
     log_write(LOG_INFO, "service", "stopped");
 }
 
@@ -323,8 +351,11 @@ int service_run(const struct config *config) {
     struct service service = {.config = config, .stopped = stopped};
     limits_raise_descriptors();
     signals_block();
-    if (start_threads(&service) != ERROR_NONE || service_start(&service) != ERROR_NONE)
-        return EXIT_FAILURE;
+    enum error error = start_threads(&service);
+    if (error == ERROR_NONE)
+        error = service_start(&service);
+    if (error != ERROR_NONE)
+        return error == ERROR_CONFIG_INVALID ? EXIT_USAGE : EXIT_FAILURE;
     loop_run(service.workers.loops[0]);
     pool_free(service.pool);
     workers_stop(&service.workers);

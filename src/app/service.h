@@ -18,11 +18,13 @@
 #include "loop/pool.h"
 #include "loop/signals.h"
 #include "results.h"
+#include "rules.h"
 #include "workers.h"
 
 struct service {
     const struct config *config;
     struct workers workers;
+    struct rules rules;
     struct pool *pool;
     struct hub *hub;
     struct session *session;

@@ -83,17 +83,31 @@ void client_finish(struct client *client, enum close_reason reason) {
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+/* How long its token still holds; UINT64_MAX if it has none, or one that never ends. */
+static uint64_t time_of_grant(const struct client *client) {
+    uint64_t expires = grant_expires(client->grant);
+    uint64_t wall = ring_wall(worker_of(client)->loop->ring);
+    if (expires > UINT64_MAX / SECOND)
+        return UINT64_MAX;
+    return expires * SECOND > wall ? expires * SECOND - wall : 0;
+}
+
+/* The time to the next ping, or to the token's end if that comes first. */
 void client_schedule_ping(struct client *client) {
     const struct hub_options *options = &worker_of(client)->hub->options;
+    uint64_t wait = time_of_grant(client);
     client->ping_sent = false;
-    if (options->ping_interval == 0) {
-        loop_stop_timer(worker_of(client)->loop, &client->timer);
-        return;
+    if (options->ping_interval != 0) {
+        uint32_t random;
+        ring_random(worker_of(client)->loop->ring, &random, sizeof random);
+        uint64_t spread = options->ping_interval / 100 * PING_JITTER_PER_CENT;
+        uint64_t interval = options->ping_interval - (uint64_t)random * spread / UINT32_MAX;
+        wait = interval < wait ? interval : wait;
     }
-    uint32_t random;
-    ring_random(worker_of(client)->loop->ring, &random, sizeof random);
-    uint64_t spread = options->ping_interval / 100 * PING_JITTER_PER_CENT;
-    client_set_timer(client, options->ping_interval - (uint64_t)random * spread / UINT32_MAX);
+    if (wait == UINT64_MAX)
+        loop_stop_timer(worker_of(client)->loop, &client->timer);
+    else
+        client_set_timer(client, wait);
 }
 
 static void send_ping(struct client *client) {
@@ -118,6 +132,10 @@ static void timed_out(struct timer *timer) {
         client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
     else if (client->ping_sent)
         client_close(client, CLOSE_REASON_PING_TIMEOUT);
+    else if (time_of_grant(client) == 0)
+        client_close(client, CLOSE_REASON_TOKEN_EXPIRED);
+    else if (worker_of(client)->hub->options.ping_interval == 0)
+        client_schedule_ping(client); /* the two clocks differ a little about the token's end */
     else if (client->kind == CLIENT_EVENTS)
         events_keep_alive(client);
     else
@@ -160,6 +178,7 @@ static void closed(struct transport *transport) {
     worker->client_count--;
     message_reader_fini(&client->reader);
     client_free_output(client);
+    client_free_grant(client);
     client_free_deflate(client);
     free_if_settled(client);
     drain_check(worker);
@@ -270,5 +289,6 @@ void client_handle_http_closed(struct http_connection *connection) {
     dialog_free(client);
     channel_unsubscribe(&client->seat.subscription);
     client_free_output(client);
+    client_free_grant(client);
     client_free_deflate(client);
 }

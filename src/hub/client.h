@@ -70,6 +70,7 @@ struct client {
     struct timer timer;      /* ping, pong or close time-out, by state */
     struct client_output *output;   /* NULL: nothing of its own to send */
     struct client_deflate *deflate; /* NULL: nothing is compressed */
+    struct grant *grant;            /* what its token allows; NULL: anonymous */
     struct address address;
     uint32_t pending; /* requests to channels' homes under way; the client stays until then */
     uint8_t kind;

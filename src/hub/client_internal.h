@@ -109,6 +109,14 @@ void http_handle_request(struct client *client, const struct http_request *reque
 
 /* False if the connection has been reset already: nobody knows any more whose it was. */
 bool client_remember_address(struct client *client);
+/*
+ * May the request's sender be here? Judges the origin (of an upgrade), the token, which becomes the
+ * client's grant, and joining a channel. If not it is answered.
+ */
+bool client_is_allowed(struct client *client, const struct http_request *request,
+                       const struct target *target, bool upgrade);
+void client_free_grant(struct client *client);
+
 enum error client_may_publish(const struct client *client, const struct channel_settings *settings,
                               struct bytes channel);
 enum error client_may_subscribe(const struct client *client,

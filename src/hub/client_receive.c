@@ -63,8 +63,10 @@ static void publish(struct client *client, bool binary, struct bytes payload) {
         return;
     counter_add(&worker->statistics.messages_received, 1);
     counter_add(&worker->statistics.bytes_received, payload.size);
-    if (client_may_publish(client, &channel->settings, bytes_of(channel->name)) != ERROR_NONE) {
-        client_close(client, CLOSE_REASON_NOT_ALLOWED);
+    enum error error = client_may_publish(client, &channel->settings, bytes_of(channel->name));
+    if (error != ERROR_NONE) {
+        client_close(client, error == ERROR_TOKEN_EXPIRED ? CLOSE_REASON_TOKEN_EXPIRED
+                                                          : CLOSE_REASON_NOT_ALLOWED);
         return;
     }
     client_make_prefix(client, &channel->settings, prefix);

@@ -87,14 +87,73 @@ static enum rendition_kind rendition_of(const struct client *client) {
 
 enum error client_may_publish(const struct client *client, const struct channel_settings *settings,
                               struct bytes channel) {
-    (void)client, (void)channel;
-    return settings->publish == PUBLISH_ANYONE ? ERROR_NONE : ERROR_PERMISSION_DENIED;
+    return access_may_publish(client->grant, settings, channel,
+                              worker_wall_seconds(worker_of(client)));
 }
 
 enum error client_may_subscribe(const struct client *client,
                                 const struct channel_settings *settings, struct bytes channel) {
-    (void)client, (void)settings, (void)channel;
-    return ERROR_NONE;
+    return access_may_subscribe(client->grant, settings, channel,
+                                worker_wall_seconds(worker_of(client)));
+}
+
+/* ---- who may be here ------------------------------------------------------------------------- */
+
+void client_free_grant(struct client *client) {
+    grant_free(client->grant);
+    client->grant = NULL;
+}
+
+static bool is_identified(struct client *client, const struct http_request *request) {
+    struct hub_worker *worker = worker_of(client);
+    client_free_grant(client); /* of an earlier request */
+    enum error error = access_identify(worker->hub->options.access, request,
+                                       worker_wall_seconds(worker), &client->grant);
+    if (error == ERROR_NONE)
+        return true;
+    counter_add(&worker->statistics.tokens_refused, 1);
+    if (error == ERROR_NO_MEMORY)
+        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                               error_text(error));
+    else
+        access_refuse(&client->connection, error);
+    return false;
+}
+
+/* With the subprotocol each command is judged when it comes. */
+static bool may_join(struct client *client, struct bytes name) {
+    struct hub_worker *worker = worker_of(client);
+    const struct hub_options *options = &worker->hub->options;
+    const struct channel_settings settings = options->channel_settings(options->context, name);
+    enum error error = client_may_subscribe(client, &settings, name);
+    if (error == ERROR_NONE)
+        return true;
+    counter_add(&worker->statistics.subscriptions_refused, 1);
+    access_refuse(&client->connection, error);
+    return false;
+}
+
+static bool is_allowed(struct client *client, const struct http_request *request,
+                       const struct target *target, bool upgrade) {
+    struct hub_worker *worker = worker_of(client);
+    bool joins = upgrade ? !ws_handshake_offers(request->fields, DIALOG_SUBPROTOCOL) &&
+                               (target->kind == TARGET_ROOT || target->kind == TARGET_CHANNEL)
+                         : target->kind == TARGET_EVENTS;
+    if (upgrade && !access_admits_origin(worker->hub->options.access, request->fields)) {
+        counter_add(&worker->statistics.origins_refused, 1);
+        http_connection_refuse(&client->connection, HTTP_STATUS_FORBIDDEN,
+                               "this origin may not connect");
+        return false;
+    }
+    return is_identified(client, request) && (!joins || may_join(client, target->name));
+}
+
+bool client_is_allowed(struct client *client, const struct http_request *request,
+                       const struct target *target, bool upgrade) {
+    bool allowed = is_allowed(client, request, target, upgrade);
+    if (!allowed && upgrade)
+        counter_add(&worker_of(client)->statistics.handshakes_refused, 1);
+    return allowed;
 }
 
 /* With the subprotocol a client is open at once, and subscribes by commands. */

@@ -38,11 +38,15 @@ static void requested(struct http_connection *connection, const struct http_requ
     struct hub_worker *worker = connection->server->context;
     const struct hub_options *options = &worker->hub->options;
     struct target target = target_parse(request->target);
+    bool upgrade = ws_is_upgrade(request->fields);
     client_init(client);
     if (worker->quiet)
         http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                "the server is shutting down");
-    else if (ws_is_upgrade(request->fields))
+    else if ((upgrade || target.kind == TARGET_CHANNEL || target.kind == TARGET_EVENTS) &&
+             !client_is_allowed(client, request, &target, upgrade))
+        return; /* it is answered */
+    else if (upgrade)
         client_handle_upgrade(connection, request);
     else if (target.kind == TARGET_CHANNEL)
         http_handle_request(client, request, &target, body);
@@ -116,7 +120,6 @@ void hub_start(struct hub *hub, unsigned index) {
         .idle_timeout = IDLE_SECONDS * SECOND,
         .max_body = hub->options.max_message > BODY_MAX ? hub->options.max_message : BODY_MAX,
         .max_connections = hub->options.max_connections,
-        .join = index > 0,
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->progress.handler = &progress_handler;
@@ -126,8 +129,8 @@ void hub_start(struct hub *hub, unsigned index) {
     loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
 }
 
-enum error hub_listen(struct hub *hub, unsigned worker, struct address *addresses, size_t count) {
-    return http_server_listen(&hub->workers[worker].server, addresses, count);
+enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count) {
+    return http_server_listen(&hub->workers[worker].server, endpoints, count);
 }
 
 const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned worker) {

@@ -2,6 +2,7 @@
 #ifndef RINGCAST_HUB_WORKER_H
 #define RINGCAST_HUB_WORKER_H
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "home.h"
 #include "hub/hub.h"
@@ -49,6 +50,11 @@ struct hub {
     void *closed_context;
     struct hub_worker workers[];
 };
+
+/* Seconds since 1970, by which tokens end. */
+static inline uint64_t worker_wall_seconds(const struct hub_worker *worker) {
+    return ring_wall(worker->loop->ring) / SECOND;
+}
 
 /* The worker at which a channel is at home. */
 struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name);

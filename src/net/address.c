@@ -25,6 +25,14 @@ struct address address_v6(const uint8_t bytes[16], uint16_t port) {
     return address;
 }
 
+struct address address_local(void) {
+    return (struct address){.socket.any.sa_family = AF_UNIX};
+}
+
+bool address_is_local(const struct address *address) {
+    return address->socket.any.sa_family == AF_UNIX;
+}
+
 static bool is_v6(const struct address *address) {
     return address->socket.any.sa_family == AF_INET6;
 }
@@ -41,7 +49,7 @@ void address_set_port(struct address *address, uint16_t port) {
 }
 
 bool address_equal_host(const struct address *a, const struct address *b) {
-    if (is_v6(a) != is_v6(b))
+    if (a->socket.any.sa_family != b->socket.any.sa_family)
         return false;
     return is_v6(a) ? memcmp(&a->socket.v6.sin6_addr, &b->socket.v6.sin6_addr, 16) == 0
                     : memcmp(&a->socket.v4.sin_addr, &b->socket.v4.sin_addr, 4) == 0;
@@ -66,12 +74,16 @@ bool address_parse_host(struct bytes text, uint16_t port, struct address *addres
 size_t address_format_host(const struct address *address, char text[ADDRESS_TEXT_SIZE]) {
     const void *bytes = is_v6(address) ? (const void *)&address->socket.v6.sin6_addr
                                        : (const void *)&address->socket.v4.sin_addr;
+    if (address_is_local(address))
+        return (size_t)snprintf(text, ADDRESS_TEXT_SIZE, "unix");
     inet_ntop(address->socket.any.sa_family, bytes, text, ADDRESS_TEXT_SIZE);
     return strlen(text);
 }
 
 size_t address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]) {
     char host[ADDRESS_TEXT_SIZE];
+    if (address_is_local(address))
+        return address_format_host(address, text);
     address_format_host(address, host);
     int size = snprintf(text, ADDRESS_TEXT_SIZE, is_v6(address) ? "[%.45s]:%u" : "%.45s:%u", host,
                         address_port(address));

@@ -13,6 +13,8 @@ static void arm(struct listener *listener) {
 }
 
 static void finish_close(struct listener *listener) {
+    if (listener->owns_path)
+        socket_forget(listener->loop->ring, &listener->endpoint.socket.any);
     loop_close_descriptor(listener->loop, listener->descriptor);
     listener->events->closed(listener);
 }
@@ -60,8 +62,16 @@ static void accept_completed(struct operation *operation, const struct completio
 
 static const struct handler accept_handler = {"accept", accept_completed};
 
-enum error listener_open(struct listener *listener, struct loop *loop, struct address *address,
-                         bool join, const struct listener_events *events) {
+static enum error open_endpoint(struct listener *listener, const struct endpoint *endpoint) {
+    struct ring *ring = listener->loop->ring;
+    if (endpoint->shared && endpoint_is_local(endpoint))
+        return socket_share(ring, endpoint->descriptor, &listener->descriptor);
+    return socket_listen(ring, &endpoint->socket.any, endpoint->size, endpoint->shared,
+                         &listener->descriptor);
+}
+
+enum error listener_open(struct listener *listener, struct loop *loop, struct endpoint *endpoint,
+                         const struct listener_events *events) {
     *listener = (struct listener){
         .loop = loop,
         .events = events,
@@ -69,12 +79,16 @@ enum error listener_open(struct listener *listener, struct loop *loop, struct ad
         .resume.handler = &resume_handler,
         .retry.handler = &retry_handler,
     };
-    enum error error = socket_listen(loop->ring, &address->socket.any, address_size(address), join,
-                                     &listener->descriptor);
+    enum error error = open_endpoint(listener, endpoint);
     if (error != ERROR_NONE)
         return error;
-    socklen_t size = sizeof address->socket;
-    socket_local(loop->ring, listener->descriptor, &address->socket.any, &size);
+    listener->owns_path = endpoint_is_local(endpoint) && !endpoint->shared;
+    if (!endpoint_is_local(endpoint))
+        socket_local(loop->ring, listener->descriptor, &endpoint->socket.any, &endpoint->size);
+    if (!endpoint->shared)
+        endpoint->descriptor = listener->descriptor;
+    endpoint->shared = true;
+    listener->endpoint = *endpoint;
     arm(listener);
     return ERROR_NONE;
 }

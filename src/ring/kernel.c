@@ -27,31 +27,6 @@ static int open_socket(struct ring *ring, int family, int type) {
     return descriptor;
 }
 
-static int switch_on(int descriptor, int level, int option) {
-    const int on = 1;
-    return setsockopt(descriptor, level, option, &on, sizeof on);
-}
-
-/*
- * TCP_NODELAY on the listener is inherited by what it accepts, which saves a call for each.
- *
- * Two programs that both set SO_REUSEPORT would share an address, and each its half of the clients,
- * without a word. So the first socket takes the address without it, which fails if anybody has it,
- * and lets others join only when it listens.
- */
-static int listen_on(struct ring *ring, const struct sockaddr *address, socklen_t size, bool join) {
-    int descriptor = open_socket(ring, address->sa_family, SOCK_STREAM);
-    if (descriptor < 0)
-        return descriptor;
-    if (switch_on(descriptor, SOL_SOCKET, SO_REUSEADDR) != 0 ||
-        (join && switch_on(descriptor, SOL_SOCKET, SO_REUSEPORT) != 0) ||
-        (address->sa_family == AF_INET6 && switch_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY) != 0) ||
-        bind(descriptor, address, size) != 0 || listen(descriptor, SOMAXCONN) != 0 ||
-        (!join && switch_on(descriptor, SOL_SOCKET, SO_REUSEPORT) != 0))
-        return fail_closing(descriptor);
-    return descriptor;
-}
-
 static int connect_now(struct ring *ring, int descriptor, const struct sockaddr *address,
                        socklen_t size) {
     (void)ring;
@@ -84,7 +59,9 @@ static int local_of(struct ring *ring, int descriptor, struct sockaddr *address,
 
 const struct socket_calls kernel_sockets = {
     .open = open_socket,
-    .listen = listen_on,
+    .listen = kernel_listen,
+    .share = kernel_share,
+    .forget = kernel_forget,
     .connect = connect_now,
     .receive = receive_now,
     .send = send_now,

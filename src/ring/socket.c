@@ -17,6 +17,14 @@ enum error socket_listen(struct ring *ring, const struct sockaddr *address, sock
     return answer(ring->backend->sockets->listen(ring, address, size, join), descriptor);
 }
 
+enum error socket_share(struct ring *ring, int descriptor, int *copy) {
+    return answer(ring->backend->sockets->share(ring, descriptor), copy);
+}
+
+void socket_forget(struct ring *ring, const struct sockaddr *address) {
+    ring->backend->sockets->forget(ring, address);
+}
+
 enum error socket_peer(struct ring *ring, int descriptor, struct sockaddr *address,
                        socklen_t *size) {
     return answer(ring->backend->sockets->peer(ring, descriptor, address, size), NULL);

@@ -92,26 +92,33 @@ static bool is_absent(enum error error) {
     return error == ERROR_ADDRESS_UNAVAILABLE || error == ERROR_UNSUPPORTED;
 }
 
-enum error http_server_listen(struct http_server *server, struct address *addresses, size_t count) {
+static enum error listen_at(struct http_server *server, struct endpoint *endpoint) {
+    struct listener *listener = &server->listeners[server->listener_count];
+    enum error error = listener_open(listener, server->loop, endpoint, &listener_events);
+    if (error != ERROR_NONE)
+        return error;
+    listener->index = server->listener_count++;
+    listener->shortages = &server->statistics.accept_pauses;
+    server->listeners_open++;
+    return ERROR_NONE;
+}
+
+enum error http_server_listen(struct http_server *server, struct endpoint *endpoints,
+                              size_t count) {
     enum error first_error = ERROR_NONE;
+    size_t before = server->listener_count;
     uint16_t port = 0;
     assert(count > 0 && server->listener_count + count <= HTTP_LISTENERS_MAX);
     for (size_t i = 0; i < count; i++) {
-        struct listener *listener = &server->listeners[server->listener_count];
-        if (address_port(&addresses[i]) == 0)
-            address_set_port(&addresses[i], port);
-        enum error error = listener_open(listener, server->loop, &addresses[i],
-                                         server->options.join, &listener_events);
-        if (error == ERROR_NONE) {
-            port = address_port(&addresses[i]);
-            listener->index = server->listener_count++;
-            listener->shortages = &server->statistics.accept_pauses;
-            server->listeners_open++;
-        } else if (first_error == ERROR_NONE || !is_absent(error)) {
+        if (endpoint_port(&endpoints[i]) == 0)
+            endpoint_set_port(&endpoints[i], port);
+        enum error error = listen_at(server, &endpoints[i]);
+        if (error == ERROR_NONE)
+            port = endpoint_port(&endpoints[i]);
+        else if (first_error == ERROR_NONE || !is_absent(error))
             first_error = error;
-        }
     }
-    if (server->listener_count > 0 && (first_error == ERROR_NONE || is_absent(first_error)))
+    if (server->listener_count > before && (first_error == ERROR_NONE || is_absent(first_error)))
         return ERROR_NONE;
     http_server_stop_listening(server);
     return first_error;

@@ -130,7 +130,7 @@ async def test_channels_are_apart(processes):
     service = start_service(processes, {"workers": 2, "hub": {"channels": {
         "*": {"publish": "anyone"}, "prefixed": {"publish": "anyone", "prefix": True}}}})
     paths = ["/", "/channels/a", "/channels/b", "/channels/prefixed", "/channels/chat",
-             "/channels/a?token=1"]
+             "/channels/a?name=1"]
     clients = {path: [await websockets.connect(service.url(path)) for _ in range(2)]
                for path in paths}
     for path in paths:
@@ -138,8 +138,8 @@ async def test_channels_are_apart(processes):
     expected = {
         "/": ["[127.0.0.1] to /", "[127.0.0.1] to /channels/chat"],
         "/channels/chat": ["[127.0.0.1] to /", "[127.0.0.1] to /channels/chat"],
-        "/channels/a": ["to /channels/a", "to /channels/a?token=1"],
-        "/channels/a?token=1": ["to /channels/a", "to /channels/a?token=1"],
+        "/channels/a": ["to /channels/a", "to /channels/a?name=1"],
+        "/channels/a?name=1": ["to /channels/a", "to /channels/a?token=1"],
         "/channels/b": ["to /channels/b"],
         "/channels/prefixed": ["[127.0.0.1] to /channels/prefixed"],
     }

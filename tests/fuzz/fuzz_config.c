@@ -42,6 +42,8 @@ static bool name_is_good(const char *name) {
 }
 
 static bool listen_is_good(const char *listen) {
+    if (strncmp(listen, "unix:/", 6) == 0)
+        return within(strlen(listen + 5), 2, 107);
     const char *port = strrchr(listen, ':');
     return port != NULL && port > listen && within(strlen(port + 1), 1, 5) &&
            strspn(port + 1, "0123456789") == strlen(port + 1) && atoi(port + 1) <= 65535;
@@ -63,7 +65,9 @@ static void check_fetch(const struct config_fetch *fetch) {
 }
 
 static void check_hub(const struct config_hub *hub) {
-    FUZZ_CHECK(listen_is_good(hub->listen));
+    FUZZ_CHECK(within(hub->listen.count, 1, 8));
+    for (size_t i = 0; i < hub->listen.count; i++)
+        FUZZ_CHECK(listen_is_good(hub->listen.entries[i]));
     FUZZ_CHECK(within(hub->max_message, 1, 256 << 20));
     FUZZ_CHECK(duration_is_good(hub->handshake_timeout));
     FUZZ_CHECK(hub->ping_interval == 0 || duration_is_good(hub->ping_interval));

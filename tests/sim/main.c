@@ -136,7 +136,7 @@ static void report_row(const char *kind, const char *name, uint64_t count, bool 
 
 /* Close reasons that no simulated peer can bring about: memory runs out in the torture tests. */
 static bool is_out_of_reach(enum close_reason reason) {
-    return reason == CLOSE_REASON_NO_MEMORY;
+    return reason == CLOSE_REASON_NO_MEMORY || reason == CLOSE_REASON_TOKEN_EXPIRED;
 }
 
 /* The classes of errors that simulated URLs can meet: all but these. */

@@ -38,8 +38,9 @@ static const struct hub_options options = {
 static void listen_somewhere(void) {
     static const uint8_t host[4] = {127, 0, 0, 1};
     struct address address = address_v4(host, 0);
-    TORTURE_CHECK(hub_listen(hub, 0, &address, 1) == ERROR_NONE);
-    port = address_port(&address);
+    struct endpoint endpoint = endpoint_of(&address);
+    TORTURE_CHECK(hub_listen(hub, 0, &endpoint, 1) == ERROR_NONE);
+    port = endpoint_port(&endpoint);
 }
 
 static void open_hub(void) {

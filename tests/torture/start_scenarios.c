@@ -69,13 +69,14 @@ static void has_closed(void *context) {
 static void act_hub(void) {
     static const uint8_t host[4] = {127, 0, 0, 1};
     struct loop *loops[] = {&loop};
-    struct address addresses[] = {address_v4(host, 0)};
+    struct address address = address_v4(host, 0);
+    struct endpoint endpoint = endpoint_of(&address);
     hub = NULL;
     closed = false;
     enum error error = hub_new(&hub_options, loops, 1, &hub);
     if (error == ERROR_NONE) {
         hub_start(hub, 0);
-        error = hub_listen(hub, 0, addresses, 1);
+        error = hub_listen(hub, 0, &endpoint, 1);
         torture_turn();
     } else {
         hub = NULL;

@@ -113,9 +113,10 @@ uint16_t tls_peers_listen(const char *text, size_t size) {
     TORTURE_CHECK(tls_context_new_server(&options, &context, &detail) == ERROR_NONE);
     answer = text;
     answer_size = size;
-    TORTURE_CHECK(listener_open(&listener, &loop, &address, false, &listener_events) == ERROR_NONE);
+    struct endpoint endpoint = endpoint_of(&address);
+    TORTURE_CHECK(listener_open(&listener, &loop, &endpoint, &listener_events) == ERROR_NONE);
     listening = true;
-    return address_port(&address);
+    return endpoint_port(&endpoint);
 }
 
 static bool all_closed(void) {

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "json_text.h"
 #include "ws_reference.h"
+#include "json/text.h"
 
 struct ref_json {
     const char *at; /* ended by a NUL */

@@ -65,7 +65,7 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
 }
 
 static void check_hub_defaults(const struct config_hub *hub) {
-    assert_string_equal(hub->listen, "localhost:8765");
+    assert_string_equal(hub->listen.entries[0], "localhost:8765");
     assert_int_equal(hub->max_message, MIB);
     assert_int_equal(hub->handshake_timeout, 10 * SECOND);
     assert_int_equal(hub->ping_interval, 20 * SECOND);
@@ -73,6 +73,12 @@ static void check_hub_defaults(const struct config_hub *hub) {
     assert_int_equal(hub->close_timeout, 10 * SECOND);
     assert_int_equal(hub->slow_reader, CONFIG_SLOW_READER_CLOSE);
     assert_int_equal(hub->limits.connections, CONFIG_AUTO);
+    assert_int_equal(hub->origins.count, 1);
+    assert_string_equal(hub->origins.entries[0], "*");
+    assert_int_equal(hub->missing_origin, CONFIG_ORIGIN_ALLOW);
+    assert_true(hub->auth.anonymous);
+    assert_null(hub->auth.jwt_secret_file);
+    assert_int_equal(hub->auth.jwt_public_key_files.count, 0);
     assert_int_equal(hub->channels.count, 2);
 }
 
@@ -87,12 +93,13 @@ static void check_default_channels(const struct config *config) {
     const struct config_channel *chat = config_channel(config, bytes_of("chat"));
     assert_string_equal(chat->name, "chat");
     assert_true(chat->prefix);
-    assert_int_equal(chat->publish, CONFIG_PUBLISH_ANYONE);
+    assert_int_equal(chat->publish, CONFIG_RIGHT_ANYONE);
     check_retain(&chat->retain, 16 * MIB, 10000, HOUR);
     const struct config_channel *other = config_channel(config, bytes_of("chatter"));
     assert_string_equal(other->name, "*");
     assert_false(other->prefix);
-    assert_int_equal(other->publish, CONFIG_PUBLISH_TOKEN);
+    assert_int_equal(other->publish, CONFIG_RIGHT_TOKEN);
+    assert_int_equal(other->subscribe, CONFIG_RIGHT_ANYONE);
     check_retain(&other->retain, 16 * MIB, 10000, HOUR);
     assert_ptr_equal(config_channel(config, bytes_of("cha")), other);
     assert_ptr_equal(config_channel(config, bytes_of("")), other);
@@ -188,7 +195,7 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
 }
 
 static void check_everything_hub(const struct config_hub *hub) {
-    assert_string_equal(hub->listen, "[::1]:9000");
+    assert_string_equal(hub->listen.entries[0], "[::1]:9000");
     assert_int_equal(hub->max_message, 2 * MIB);
     assert_false(hub->compression);
     assert_int_equal(hub->handshake_timeout, 11 * SECOND);
@@ -197,6 +204,16 @@ static void check_everything_hub(const struct config_hub *hub) {
     assert_int_equal(hub->close_timeout, 12 * SECOND);
     assert_int_equal(hub->slow_reader, CONFIG_SLOW_READER_SKIP);
     assert_int_equal(hub->progress_timeout, 31 * SECOND);
+    assert_int_equal(hub->origins.count, 3);
+    assert_string_equal(hub->origins.entries[1], "https://*.example.org:8443");
+    assert_int_equal(hub->missing_origin, CONFIG_ORIGIN_REFUSE);
+    assert_false(hub->auth.anonymous);
+    assert_string_equal(hub->auth.jwt_secret_file, TEST_DATA "/config/secret");
+    assert_int_equal(hub->auth.jwt_public_key_files.count, 2);
+    assert_string_equal(hub->auth.jwt_public_key_files.entries[0], TEST_DATA "/config/one.pem");
+    assert_string_equal(hub->auth.jwt_public_key_files.entries[1], "/two.pem");
+    assert_string_equal(hub->auth.jwt_audience, "hub");
+    assert_string_equal(hub->auth.tokens_file, TEST_DATA "/config/tokens");
     assert_int_equal(hub->limits.connections, 5000);
     assert_int_equal(hub->channels.count, 4);
 }
@@ -207,19 +224,20 @@ static void check_everything_channels(const struct config *config) {
     assert_true(news->prefix);
     assert_true(news->echo);
     assert_int_equal(news->slow_reader, 1 + CONFIG_SLOW_READER_LATEST);
-    assert_int_equal(news->publish, CONFIG_PUBLISH_ANYONE);
+    assert_int_equal(news->publish, CONFIG_RIGHT_SERVICE);
+    assert_int_equal(news->subscribe, CONFIG_RIGHT_TOKEN);
     check_retain(&news->retain, MIB, 50, 10 * MINUTE);
     const struct config_channel *chat = config_channel(config, bytes_of("chat"));
     assert_true(chat->prefix);
-    assert_int_equal(chat->publish, CONFIG_PUBLISH_ANYONE);
+    assert_int_equal(chat->publish, CONFIG_RIGHT_ANYONE);
     check_retain(&chat->retain, 16 * MIB, 5, HOUR);
     const struct config_channel *other = config_channel(config, bytes_of("other"));
     assert_false(other->prefix);
     assert_false(other->echo);
-    assert_int_equal(other->publish, CONFIG_PUBLISH_ANYONE);
+    assert_int_equal(other->publish, CONFIG_RIGHT_ANYONE);
     const struct config_channel *named = config_channel(config, bytes_of("cafe~1"));
     assert_string_equal(named->name, "cafe~1");
-    assert_int_equal(named->publish, CONFIG_PUBLISH_TOKEN);
+    assert_int_equal(named->publish, CONFIG_RIGHT_TOKEN);
 }
 
 static void test_every_key_is_read(void **state) {
@@ -254,7 +272,7 @@ static void test_the_example_lists_the_sites_in_their_order(void **state) {
     assert_int_equal(config.fetch.urls.count, 11);
     for (size_t i = 0; i < 11; i++)
         check_url(&config.fetch.urls.entries[i], sites[i], 5 * MINUTE, "results");
-    assert_string_equal(config.hub.listen, "localhost:8765");
+    assert_string_equal(config.hub.listen.entries[0], "localhost:8765");
     config_fini(&config);
 }
 

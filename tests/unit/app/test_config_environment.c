@@ -49,7 +49,7 @@ static void test_texts_stand_as_they_are_and_the_rest_as_json(void **state) {
                      "RINGCAST_HUB_CHANNELS={\"*\": {\"publish\": \"anyone\"}}"));
     assert_int_equal(config.workers, CONFIG_AUTO);
     assert_int_equal(config.hash.threads, 2);
-    assert_string_equal(config.hub.listen, "[::]:80");
+    assert_string_equal(config.hub.listen.entries[0], "[::]:80");
     assert_int_equal(config.fetch.concurrency, 50);
     assert_true(config.fetch.jitter == 0.5);
     assert_int_equal(config.fetch.every, 30 * SECOND);
@@ -61,7 +61,7 @@ static void test_texts_stand_as_they_are_and_the_rest_as_json(void **state) {
     assert_int_equal(config.fetch.urls.count, 2);
     assert_string_equal(config.fetch.urls.entries[1].url, "http://b/");
     assert_int_equal(config.fetch.urls.entries[1].every, 30 * SECOND);
-    assert_int_equal(config_channel(&config, bytes_of("x"))->publish, CONFIG_PUBLISH_ANYONE);
+    assert_int_equal(config_channel(&config, bytes_of("x"))->publish, CONFIG_RIGHT_ANYONE);
     assert_true(config_channel(&config, bytes_of("chat"))->prefix);
     config_fini(&config);
 }
@@ -77,7 +77,7 @@ static void test_a_variable_takes_the_place_of_the_file(void **state) {
     assert_int_equal(config.fetch.urls.count, 1);
     assert_string_equal(config.fetch.urls.entries[0].url, "http://c/");
     assert_string_equal(config.fetch.urls.entries[0].channel, "e");
-    assert_string_equal(config.hub.listen, "*:2");
+    assert_string_equal(config.hub.listen.entries[0], "*:2");
     assert_int_equal(config.hub.channels.count, 3);
     assert_string_equal(config_channel(&config, bytes_of("x"))->name, "*");
     config_fini(&config);
@@ -95,7 +95,8 @@ static void test_bad_values_name_variable_and_key(void **state) {
                     "RINGCAST_HUB_CHANNELS={\"a\":{\"prefx\":true},\"a\":{}}"),
         "RINGCAST_WORKERS: workers: found 65, expected \"auto\" or an integer from 1 to 64\n"
         "RINGCAST_HUB_LISTEN: hub.listen: found \"\", expected \"HOST:PORT\", HOST being "
-        "localhost, an IPv4 address, an [IPv6 address] or *, PORT 0 to 65535\n"
+        "localhost, an IPv4 address, an [IPv6 address] or *, PORT 0 to 65535; or "
+        "\"unix:/PATH\"\n"
         "RINGCAST_DRAIN: drain: found \"20\", expected a duration such as \"20s\"\n"
         "RINGCAST_FETCH_CONCURRENCY: fetch.concurrency: found \"many\", expected an integer "
         "from 1 to 10000\n"

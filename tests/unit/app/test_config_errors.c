@@ -85,11 +85,11 @@ struct bounds {
         "a duration from \"10ms\" to \"1h\""
 #define LISTEN                                                                           \
     {"\"localhost:0\"",        "\"127.0.0.1:65535\"", "\"[::]:80\"",                     \
-     "\"[::ffff:1.2.3.4]:1\"", "\"*:8765\"",          "\"0.0.0.0:8765\""},               \
+     "\"[::ffff:1.2.3.4]:1\"", "\"unix:/run/hub\"",   "\"0.0.0.0:8765\""},               \
         {"\"localhost:65536\"", "\"localhost\"",      "\"::1:80\"",                      \
          "\"example.org:80\"",  "\"127.0.0.256:80\"", "\"[::1]:-1\""},                   \
         "\"HOST:PORT\", HOST being localhost, an IPv4 address, an [IPv6 address] or *, " \
-        "PORT 0 to 65535"
+        "PORT 0 to 65535; or \"unix:/PATH\""
 #define CHANNEL_NAME                                                                             \
     {"\"a\"", "\"Az09._-~:\""}, {"\"\"", "\"a b\"", "\"*\"", "\"a/b\"", "7", "\"caf\xC3\xA9\""}, \
         "a channel name of 1 to 255 of A-Z a-z 0-9 . _ - ~ :"
@@ -166,6 +166,25 @@ static const struct bounds bounds[] = {
      {"0", "\"10ms\"", "\"1h\""},
      {"\"9ms\"", "\"2h\""},
      "a duration from \"10ms\" to \"1h\", or 0"},
+    {"hub.origins",
+     {"[]", "\"*\"", "\"null\"", "\"https://example.org\"", "\"http://*.example.org:8080\"",
+      "\"app://*\""},
+     {"\"example.org\"", "\"https://example.org/\"", "\"https://\"", "\"https://Example.org\"",
+      "\"://x\"", "7"},
+     "an origin such as \"https://example.org\", with * for any part of a name, or \"*\" or "
+     "\"null\""},
+    {"hub.missing_origin",
+     {"\"allow\"", "\"refuse\""},
+     {"true", "\"deny\""},
+     "\"allow\" or \"refuse\""},
+    {"hub.auth.anonymous", {"true", "false"}, {"0", "\"true\""}, "true or false"},
+    {"hub.auth.jwt_secret_file", {"\"a\""}, {"\"\"", "null"}, "the name of a file"},
+    {"hub.auth.jwt_public_key_files",
+     {"\"a.pem\"", "[\"a.pem\", \"/b.pem\"]", "[]"},
+     {"\"\"", "7", "null"},
+     "the name of a file"},
+    {"hub.auth.jwt_audience", {"\"hub\""}, {"\"\"", "7"}, "a text that is not empty"},
+    {"hub.auth.tokens_file", {"\"tokens\""}, {"\"\"", "false"}, "the name of a file"},
     {"hub.limits.connections",
      {"1", "10000000", "\"auto\""},
      {"0", "10000001"},
@@ -206,13 +225,17 @@ static void test_channel_settings_keep_their_bounds(void **state) {
         {"hub.channels.news.prefix", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
         {"hub.channels.news.echo", {"true", "false"}, {"0", "\"false\""}, "true or false"},
         {"hub.channels.news.publish",
-         {"\"anyone\"", "\"token\""},
+         {"\"anyone\"", "\"token\"", "\"service\""},
          {"\"nobody\""},
-         "\"anyone\" or \"token\""},
+         "\"anyone\", \"token\" or \"service\""},
         {"hub.channels.news.slow_reader",
          {"\"hub\"", "\"close\"", "\"skip\"", "\"latest\""},
          {"\"drop\"", "0"},
          "\"hub\", \"close\", \"skip\" or \"latest\""},
+        {"hub.channels.news.subscribe",
+         {"\"anyone\"", "\"token\"", "\"service\""},
+         {"\"\"", "null"},
+         "\"anyone\", \"token\" or \"service\""},
         {"hub.channels.news.retain.bytes",
          {"\"64KiB\"", "65536", "\"1TiB\""},
          {"65535", "\"63KiB\"", "0", "\"2TiB\""},

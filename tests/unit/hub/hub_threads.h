@@ -45,13 +45,14 @@ static size_t blocks_before, descriptors_before;
 
 static struct channel_settings test_channel = {0};
 static struct hub_options test_options = {0};
+static struct endpoint hub_endpoint;
 
 static inline struct channel_settings channel_settings_of(void *context, struct bytes name) {
     (void)context;
     struct channel_settings settings = test_channel;
     settings.prefix = bytes_equal(name, bytes_of("chat"));
     if (name.data[0] == '~')
-        settings.publish = PUBLISH_SERVICE;
+        settings.publish = ACCESS_SERVICE;
     return settings;
 }
 
@@ -130,8 +131,10 @@ static inline void start_on(unsigned worker, void *context) {
 static inline void listen_on(unsigned worker, void *context) {
     static const uint8_t host[4] = {127, 0, 0, 1};
     struct address address = address_v4(host, hub_port);
-    *(enum error *)context = hub_listen(hub, worker, &address, 1);
-    hub_port = address_port(&address);
+    if (hub_port == 0)
+        hub_endpoint = endpoint_of(&address);
+    *(enum error *)context = hub_listen(hub, worker, &hub_endpoint, 1);
+    hub_port = endpoint_port(&hub_endpoint);
 }
 
 static inline void hub_begin(unsigned workers) {

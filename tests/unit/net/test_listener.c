@@ -1,12 +1,15 @@
 /* Listening: accepting, running out of descriptors and going on, closing in each state. */
 #include "sockets.h"
 
+#include <stdio.h>
+
 #include "net/listener.h"
 
 enum { CONNECTIONS_MAX = 64 };
 
 static struct listener listener;
 static struct address address;
+static struct endpoint endpoint;
 static int accepted_descriptors[CONNECTIONS_MAX];
 static unsigned accepted_count, closings;
 static bool close_when_accepted;
@@ -24,14 +27,28 @@ static void closed(struct listener *from) {
     closings++;
 }
 
+static void accepted_by_second(struct listener *from, int descriptor) {
+    (void)from;
+    accepted_descriptors[accepted_count++] = descriptor;
+}
+
+static const struct listener_events second_events = {.accepted = accepted_by_second,
+                                                     .closed = closed};
 static const struct listener_events events = {.accepted = accepted, .closed = closed};
+
+static enum error open_at(struct address *at) {
+    endpoint = endpoint_of(at);
+    enum error error = listener_open(&listener, &loop, &endpoint, &events);
+    *at = endpoint_address(&endpoint);
+    return error;
+}
 
 static void start(void) {
     accepted_count = closings = 0;
     close_when_accepted = false;
     counter_set(&shortages, 0);
     address = loopback(0);
-    assert_int_equal(listener_open(&listener, &loop, &address, false, &events), ERROR_NONE);
+    assert_int_equal(open_at(&address), ERROR_NONE);
     listener.shortages = &shortages;
 }
 
@@ -70,7 +87,7 @@ static void ipv6_is_its_own_family(void **state) {
     start();
     finish();
     address = address_v6(any, 0);
-    assert_int_equal(listener_open(&listener, &loop, &address, false, &events), ERROR_NONE);
+    assert_int_equal(open_at(&address), ERROR_NONE);
     struct address v4 = loopback(address_port(&address));
     struct address other = v4;
     int also = listen_at(&other, 1); /* the IPv4 port is still free */
@@ -79,13 +96,41 @@ static void ipv6_is_its_own_family(void **state) {
     finish();
 }
 
+/* Two loops of one process: both get connections, and the file goes with the first one. */
+static void a_unix_socket_on_two_loops(void **state) {
+    (void)state;
+    struct listener second;
+    char text[ENDPOINT_TEXT_SIZE], formatted[ENDPOINT_TEXT_SIZE];
+    size_t count;
+    snprintf(text, sizeof text, "unix:/tmp/ringcast-listener-%d", (int)getpid());
+    struct endpoint endpoints[ENDPOINTS_OF_TEXT];
+    assert_int_equal(endpoint_parse(bytes_of(text), endpoints, &count), ERROR_NONE);
+    endpoint = endpoints[0];
+    assert_int_equal(count, 1);
+    endpoint_format(&endpoint, formatted);
+    assert_string_equal(formatted, text);
+    accepted_count = closings = 0;
+    close_when_accepted = false;
+    assert_int_equal(listener_open(&listener, &loop, &endpoint, &events), ERROR_NONE);
+    assert_int_equal(listener_open(&second, &loop, &endpoint, &second_events), ERROR_NONE);
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(connect(client, &endpoint.socket.any, endpoint.size), 0);
+    wait_for(accepted_count == 1);
+    listener_close(&second);
+    wait_for(closings == 1);
+    assert_int_equal(access(endpoint.socket.local.sun_path, F_OK), 0);
+    listener_close(&listener);
+    wait_for(closings == 2);
+    assert_int_not_equal(access(endpoint.socket.local.sun_path, F_OK), 0);
+    close(accepted_descriptors[0]);
+    close(client);
+}
+
 static void an_address_in_use_is_refused(void **state) {
     (void)state;
     struct address taken = loopback(0);
     int stranger = listen_at(&taken, 1);
-    for (int join = 0; join <= 1; join++)
-        assert_int_equal(listener_open(&listener, &loop, &taken, join, &events),
-                         ERROR_ADDRESS_IN_USE);
+    assert_int_equal(open_at(&taken), ERROR_ADDRESS_IN_USE);
     close(stranger);
 }
 
@@ -94,10 +139,12 @@ static void only_who_joins_shares_an_address(void **state) {
     (void)state;
     struct listener second;
     start();
-    assert_int_equal(listener_open(&second, &loop, &address, false, &events), ERROR_ADDRESS_IN_USE);
-    assert_int_equal(listener_open(&second, &loop, &address, true, &events), ERROR_NONE);
+    struct endpoint other = endpoint_of(&address);
+    assert_int_equal(listener_open(&second, &loop, &other, &events), ERROR_ADDRESS_IN_USE);
+    assert_true(endpoint.shared);
+    assert_int_equal(listener_open(&second, &loop, &endpoint, &events), ERROR_NONE);
     struct listener third;
-    assert_int_equal(listener_open(&third, &loop, &address, false, &events), ERROR_ADDRESS_IN_USE);
+    assert_int_equal(listener_open(&third, &loop, &other, &events), ERROR_ADDRESS_IN_USE);
     listener_close(&second);
     wait_for(closings == 1);
     closings = 0;
@@ -196,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         loop_test(the_kernel_picks_port_0),
         loop_test(ipv6_is_its_own_family),
+        loop_test(a_unix_socket_on_two_loops),
         loop_test(an_address_in_use_is_refused),
         loop_test(only_who_joins_shares_an_address),
         loop_test(out_of_descriptors_it_waits_for_one_to_close),

@@ -146,7 +146,9 @@ static inline void open_site(const struct http_server_options *options) {
         big[i] = (uint8_t)('a' + i % 23);
     site.address = loopback(0);
     http_server_init(&site.server, &loop, options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, &site.address, 1), ERROR_NONE);
+    struct endpoint endpoint = endpoint_of(&site.address);
+    assert_int_equal(http_server_listen(&site.server, &endpoint, 1), ERROR_NONE);
+    site.address = endpoint_address(&endpoint);
 }
 
 static void site_ended(struct http_server *server) {

@@ -7,17 +7,17 @@
 
 static void both_loopback_addresses_share_a_port(void **state) {
     (void)state;
-    struct address addresses[2];
+    struct endpoint endpoints[2];
     size_t count;
     site = (struct site){0};
-    assert_int_equal(address_parse_listen(bytes_of("localhost:0"), addresses, &count), ERROR_NONE);
+    assert_int_equal(endpoint_parse(bytes_of("localhost:0"), endpoints, &count), ERROR_NONE);
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, addresses, count), ERROR_NONE);
+    assert_int_equal(http_server_listen(&site.server, endpoints, count), ERROR_NONE);
     assert_int_equal(site.server.listeners_open, count);
-    assert_int_not_equal(address_port(&addresses[0]), 0);
-    assert_int_equal(address_port(&addresses[0]), address_port(&addresses[1]));
+    assert_int_not_equal(endpoint_port(&endpoints[0]), 0);
+    assert_int_equal(endpoint_port(&endpoints[0]), endpoint_port(&endpoints[1]));
     for (size_t i = 0; i < count; i++) {
-        site.address = addresses[i];
+        site.address = endpoint_address(&endpoints[i]);
         struct client client = open_client();
         say(&client, GET);
         expect(&client, "hello");
@@ -30,11 +30,12 @@ static void an_address_of_another_machine_is_passed_over(void **state) {
     (void)state;
     static const uint8_t elsewhere[4] = {192, 0, 2, 1};
     struct address addresses[2] = {address_v4(elsewhere, 0), loopback(0)};
+    struct endpoint endpoints[2] = {endpoint_of(&addresses[0]), endpoint_of(&addresses[1])};
     site = (struct site){0};
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, addresses, 2), ERROR_NONE);
+    assert_int_equal(http_server_listen(&site.server, endpoints, 2), ERROR_NONE);
     assert_int_equal(site.server.listener_count, 1);
-    site.address = addresses[1];
+    site.address = endpoint_address(&endpoints[1]);
     struct client client = open_client();
     say(&client, GET);
     expect(&client, "hello");
@@ -46,9 +47,10 @@ static void no_address_of_this_machine(void **state) {
     (void)state;
     static const uint8_t elsewhere[4] = {192, 0, 2, 1};
     struct address address = address_v4(elsewhere, 0);
+    struct endpoint endpoint = endpoint_of(&address);
     site = (struct site){0};
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, &address, 1), ERROR_ADDRESS_UNAVAILABLE);
+    assert_int_equal(http_server_listen(&site.server, &endpoint, 1), ERROR_ADDRESS_UNAVAILABLE);
     close_site();
 }
 
@@ -56,12 +58,13 @@ static void no_address_of_this_machine(void **state) {
 static void an_address_in_use(void **state) {
     (void)state;
     for (int which = 0; which < 2; which++) {
-        struct address taken = loopback(0), addresses[2] = {loopback(0), loopback(0)};
+        struct address taken = loopback(0), free = taken;
         int stranger = listen_at(&taken, 1);
-        addresses[which] = taken;
+        struct endpoint endpoints[2] = {endpoint_of(&free), endpoint_of(&free)};
+        endpoints[which] = endpoint_of(&taken);
         site = (struct site){0};
         http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-        assert_int_equal(http_server_listen(&site.server, addresses, 2), ERROR_ADDRESS_IN_USE);
+        assert_int_equal(http_server_listen(&site.server, endpoints, 2), ERROR_ADDRESS_IN_USE);
         wait_for(site.server.listeners_open == 0);
         close_site();
         close(stranger);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "json_text.h"
+#include "json/text.h"
 
 static enum error scan(struct bytes text, struct json_syntax_error *problem) {
     struct buffer places = {0};

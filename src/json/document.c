@@ -1,4 +1,4 @@
-#include "json_document.h"
+#include "json/document.h"
 
 #include <assert.h>
 #include <cjson/cJSON.h>
@@ -162,4 +162,11 @@ void json_document_fini(struct json_document *document) {
     cJSON_Delete(document->tree);
     memory_free(document->values);
     *document = (struct json_document){0};
+}
+
+const struct json_value *json_member(const struct json_value *object, const char *key) {
+    for (const struct json_value *member = object->first; member != NULL; member = member->next)
+        if (bytes_equal(member->key, bytes_of(key)))
+            return member;
+    return NULL;
 }

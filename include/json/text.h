@@ -1,11 +1,11 @@
 /*
  * Strict JSON as text (RFC 8259): is it valid, and where does each value stand? It builds no tree;
- * that is json_document.h. Beyond the RFC's grammar it refuses what later steps could not carry:
+ * that is document.h. Beyond the RFC's grammar it refuses what later steps could not carry:
  * a byte order mark, text that is not UTF-8, NUL characters, halves of surrogate pairs, and more
  * than the limits below (RFC 8259 section 9 allows such limits).
  */
-#ifndef RINGCAST_APP_JSON_TEXT_H
-#define RINGCAST_APP_JSON_TEXT_H
+#ifndef RINGCAST_JSON_TEXT_H
+#define RINGCAST_JSON_TEXT_H
 
 #include "base/bound.h"
 #include "base/bytes.h"

@@ -1,14 +1,14 @@
 /*
- * A JSON text as a tree. json_text.h checks it, cJSON decodes it, and here each value is joined
+ * A JSON text as a tree. text.h checks it, cJSON decodes it, and here each value is joined
  * with the place where it stands.
  *
  * The document owns its values; their `source` is a view of the text, which must outlive it.
  */
-#ifndef RINGCAST_APP_JSON_DOCUMENT_H
-#define RINGCAST_APP_JSON_DOCUMENT_H
+#ifndef RINGCAST_JSON_DOCUMENT_H
+#define RINGCAST_JSON_DOCUMENT_H
 
 #include "base/bytes.h"
-#include "json_text.h"
+#include "json/text.h"
 
 enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -41,6 +41,9 @@ struct json_document {
  */
 enum error json_document_init(struct json_document *document, struct bytes text,
                               struct json_syntax_error *problem);
+
+/* The member of an object with that key, or NULL; of several the first. */
+const struct json_value *json_member(const struct json_value *object, const char *key);
 
 void json_document_fini(struct json_document *document);
 
