@@ -143,8 +143,7 @@ static bool is_out_of_reach(enum close_reason reason) {
 static bool is_kind_out_of_reach(const char *kind) {
     return strcmp(kind, "url") == 0 || strncmp(kind, "tls", 3) == 0 ||
            strcmp(kind, "encoding") == 0 || strcmp(kind, "resources") == 0 ||
-           strcmp(kind, "proxy") == 0 || strcmp(kind, "save") == 0 ||
-           strcmp(kind, "address") == 0;
+           strcmp(kind, "proxy") == 0 || strcmp(kind, "save") == 0 || strcmp(kind, "address") == 0;
 }
 
 static void report_tally(const struct tally *tally, bool all) {

@@ -168,7 +168,8 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
         visit->link.cut_at = visit->link.total_sent + sim_below(sim, out->size);
         break;
     case PAGE_TRICKLE:
-        visit->link.write_piece = 1 + sim_below(sim, 50);
+        /* 200 pieces at most: who waits for its slot, as a redirect does, still comes in time */
+        visit->link.write_piece = 1 + body.size / 200 + sim_below(sim, 50);
         visit->link.write_delay = 1 + sim_below(sim, 20 * MILLISECOND);
         append_plain(out, &body, "", body.size);
         break;
