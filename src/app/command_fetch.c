@@ -280,9 +280,8 @@ static int fetch_all(struct fetch_run *run) {
     struct workers workers;
     struct ring_refusal refusal;
     struct pool *pool = NULL;
-    log_to_standard_error();
-    log_configure(LOG_ERROR,
-                  LOG_FORMAT_TEXT); /* how the loop fares is for those who run a service */
+    /* how the loop fares is for those who run a service */
+    log_configure(LOG_ERROR, LOG_FORMAT_TEXT);
     limits_raise_descriptors();
     signals_block();
     if (workers_start(&workers, 1, &refusal) != ERROR_NONE) {

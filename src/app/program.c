@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "command.h"
 #include "output.h"
 #include "versions.h"
@@ -90,6 +91,9 @@ static int run_command(const struct command *command, int count, char **argument
         fputs(command->help, stdout);
         return EXIT_ALL_WELL;
     }
+    /* the service's output is its log; in another command's a log line would pass for a result */
+    if (command->run != command_serve)
+        log_to_standard_error();
     return command->run(count, arguments);
 }
 
