@@ -214,11 +214,10 @@ static void try_again(struct fetch *fetch) {
 }
 
 void fetch_attempt_over(struct fetch *fetch) {
-    if (fetch->state == FETCH_ENDING || fetch->result.error == ERROR_NONE)
-        end(fetch);
-    else if (fetch->attempt.location.size > 0)
+    bool is_over = fetch->state == FETCH_ENDING || fetch->result.error == ERROR_NONE;
+    if (!is_over && fetch->attempt.location.size > 0)
         follow(fetch);
-    else if (may_try_again(fetch))
+    else if (!is_over && may_try_again(fetch))
         try_again(fetch);
     else
         end(fetch);

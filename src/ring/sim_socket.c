@@ -449,8 +449,8 @@ void socket_reset(struct sim_socket *socket) {
 }
 
 static void close_listener(struct sim_socket *listener) {
-    struct sim_socket *socket;
-    while ((socket = socket_accept(listener)) != NULL) {
+    list_for_each_safe (node, &listener->backlog) {
+        struct sim_socket *socket = container_of(node, struct sim_socket, queued);
         socket_reset(socket);
         socket_close(socket);
     }

@@ -139,7 +139,7 @@ async def test_channels_are_apart(processes):
         "/": ["[127.0.0.1] to /", "[127.0.0.1] to /channels/chat"],
         "/channels/chat": ["[127.0.0.1] to /", "[127.0.0.1] to /channels/chat"],
         "/channels/a": ["to /channels/a", "to /channels/a?name=1"],
-        "/channels/a?name=1": ["to /channels/a", "to /channels/a?token=1"],
+        "/channels/a?name=1": ["to /channels/a", "to /channels/a?name=1"],
         "/channels/b": ["to /channels/b"],
         "/channels/prefixed": ["[127.0.0.1] to /channels/prefixed"],
     }

@@ -158,7 +158,7 @@ async def test_metrics_tell_what_was_done(processes):
         for number in range(10):
             assert await client.message() == f"[127.0.0.1] message {number}".encode()
     await http_get(service.hub, "/")
-    await http_get(service.hub, "/channels/nowhere")
+    await http_get(service.hub, "/nowhere")
     async with await Connection.open(service.hub) as stranger:
         stranger.send(b"hello\r\n\r\n")
         await stranger.response()

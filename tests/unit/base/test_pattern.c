@@ -101,9 +101,10 @@ static void many_stars_are_no_trap(void **state) {
     char *pattern = malloc(2 * SIZE + 2), *text = malloc(SIZE + 1);
     assert_non_null(pattern);
     assert_non_null(text);
-    for (size_t i = 0; i < SIZE; i++)
-        memcpy(pattern + 2 * i, "*a", 2);
-    strcpy(pattern + (size_t)2 * SIZE, "b");
+    for (size_t i = 0; i < (size_t)2 * SIZE; i++)
+        pattern[i] = i % 2 == 0 ? '*' : 'a';
+    pattern[2 * SIZE] = 'b';
+    pattern[2 * SIZE + 1] = '\0';
     memset(text, 'a', SIZE);
     text[SIZE] = '\0';
     assert_false(matches(pattern, text, ""));

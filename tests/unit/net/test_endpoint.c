@@ -51,7 +51,7 @@ static void the_longest_path(void **state) {
     memset(text + strlen(text), 'x', 106);
     assert_int_equal(endpoint_parse(bytes_of(text), endpoints, &count), ERROR_NONE);
     assert_int_equal(strlen(endpoints[0].socket.local.sun_path), 107);
-    strcat(text, "x");
+    text[strlen(text)] = 'x';
     assert_int_equal(endpoint_parse(bytes_of(text), endpoints, &count), ERROR_ADDRESS_INVALID);
 }
 

@@ -103,10 +103,10 @@ static void a_damaged_token_is_refused(void **state) {
         char damaged[512];
         size_t size = strlen(tokens[i]);
         for (size_t at = 0; at < size; at++) {
-            strcpy(damaged, tokens[i]);
+            snprintf(damaged, sizeof damaged, "%s", tokens[i]);
             damaged[at] = damaged[at] == 'A' ? 'B' : 'A';
             assert_int_equal(verify(damaged), ERROR_TOKEN_INVALID);
-            strcpy(damaged, tokens[i]);
+            snprintf(damaged, sizeof damaged, "%s", tokens[i]);
             damaged[at] = '\0';
             assert_int_equal(verify(damaged), ERROR_TOKEN_INVALID);
         }
@@ -222,14 +222,14 @@ static void too_long_and_too_many(void **state) {
     char claims[TOKEN_SIZE_MAX + 1] = "{\"sub\":\"";
     size_t start = strlen(claims);
     memset(claims + start, 'x', sizeof claims - start - 3);
-    strcpy(claims + sizeof claims - 3, "\"}");
+    snprintf(claims + sizeof claims - 3, 3, "\"}");
     assert_int_equal(verify(sign(text, claims)), ERROR_TOKEN_INVALID);
-    strcpy(claims, "{\"publish\":[\"a\"");
+    size_t size = (size_t)snprintf(claims, sizeof claims, "{\"publish\":[\"a\"");
     for (int i = 1; i < TOKEN_CHANNELS_MAX; i++)
-        strcat(claims, ",\"a\"");
-    strcat(claims, "]}");
+        size += (size_t)snprintf(claims + size, sizeof claims - size, ",\"a\"");
+    snprintf(claims + size, sizeof claims - size, "]}");
     assert_int_equal(verify(sign(text, claims)), ERROR_NONE);
-    strcpy(claims + strlen(claims) - 2, ",\"a\"]}");
+    snprintf(claims + size, sizeof claims - size, ",\"a\"]}");
     assert_int_equal(verify(sign(text, claims)), ERROR_TOKEN_INVALID);
 }
 
