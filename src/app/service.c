@@ -285,8 +285,7 @@ static enum error start_parts(struct service *service) {
     return error;
 }
 
-/* A part that cannot start ends the process before anything was served: there is nothing to drain.
- */
+/* A part that cannot start ends the process, before anything was served: nothing is to drain. */
 enum error service_start(struct service *service) {
     service->started = service->workers.loops[0]->now;
     enum error error = make_rules(service);
@@ -347,8 +346,12 @@ static enum error start_threads(struct service *service) {
     return error;
 }
 
+/* The process's one. Static: what a service that could not start leaves behind is the process's,
+ * which ends, and stays in sight of whoever looks for leaks. */
+static struct service service;
+
 int service_run(const struct config *config) {
-    struct service service = {.config = config, .stopped = stopped};
+    service = (struct service){.config = config, .stopped = stopped};
     limits_raise_descriptors();
     signals_block();
     enum error error = start_threads(&service);
