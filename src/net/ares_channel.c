@@ -318,7 +318,11 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
     int status = ares_init_options(&channel->channel, &options, mask);
     if (status != ARES_SUCCESS)
         return status;
+    /* newer versions call this one deprecated; Debian 12's has no other */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     ares_set_socket_functions(channel->channel, &socket_functions, channel);
+#pragma GCC diagnostic pop
     if (servers != NULL)
         status = ares_set_servers_ports_csv(channel->channel, servers);
     if (status != ARES_SUCCESS)
