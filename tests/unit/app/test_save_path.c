@@ -12,7 +12,7 @@
 static void check(size_t index, const char *url, const char *expected) {
     struct buffer path = {0};
     assert_int_equal(save_path("folder", index, url, &path), ERROR_NONE);
-    assert_string_equal(path.data, expected);
+    assert_string_equal((const char *)path.data, expected);
     buffer_fini(&path);
 }
 

@@ -27,7 +27,7 @@ static void assert_at(const char *expected) {
     struct buffer href = {0};
     assert_int_equal(url_append_href(&hop.url, &href, 0), ERROR_NONE);
     assert_int_equal(buffer_append_byte(&href, 0), ERROR_NONE);
-    assert_string_equal(href.data, expected);
+    assert_string_equal((const char *)href.data, expected);
     buffer_fini(&href);
 }
 
