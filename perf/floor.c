@@ -153,6 +153,10 @@ static void measure(int listener, int told, int readers, size_t size, int messag
     }
     printf("{\"readers\": %d, \"size\": %zu, \"messages\": %d, \"cpu_us_per_delivery\": %.3f}\n",
            readers, size, messages, (cpu_microseconds() - before) / readers / messages);
+    io_uring_queue_exit(&ring);
+    free(data);
+    free(sent);
+    free(descriptors);
 }
 
 int main(int count, char **arguments) {

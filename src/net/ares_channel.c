@@ -313,6 +313,10 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
         .sock_state_cb_data = channel,
     };
     int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE
+    options.qcache_max_ttl = 0; /* the resolver has its own, with its own rules */
+    mask |= ARES_OPT_QUERY_CACHE;
+#endif
     if (servers != NULL)
         mask |= ask_servers_only(&options);
     int status = ares_init_options(&channel->channel, &options, mask);
