@@ -1,6 +1,7 @@
 """Programs under test and their peers: started, watched, stopped by pid, and judged by their end."""
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import re
@@ -119,11 +120,14 @@ class Process:
         return self.popen.poll()
 
     def write(self, data):
-        self.popen.stdin.write(data.encode() if isinstance(data, str) else data)
-        self.popen.stdin.flush()
+        """The program may end without reading it: how it ended is for the test to judge."""
+        with contextlib.suppress(BrokenPipeError):
+            self.popen.stdin.write(data.encode() if isinstance(data, str) else data)
+            self.popen.stdin.flush()
 
     def end_input(self):
-        self.popen.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.popen.stdin.close()
 
     def signal(self, number):
         if self.popen.poll() is None:
