@@ -8,21 +8,6 @@
 #include "http/url.h"
 #include "http/writer.h"
 
-static void release_text(void *field) {
-    char **text = field;
-    memory_free(*text);
-    *text = NULL;
-}
-
-static enum error set_text(void *field, struct bytes text) {
-    char *copy = memory_copy_text((const char *)text.data, text.size);
-    if (copy == NULL)
-        return ERROR_NO_MEMORY;
-    release_text(field);
-    *(char **)field = copy;
-    return ERROR_NONE;
-}
-
 /* ---- method and body ------------------------------------------------------------------------ */
 
 static enum error read_method(struct config_reader *reader, const struct config_key *key,
@@ -30,7 +15,7 @@ static enum error read_method(struct config_reader *reader, const struct config_
     (void)key;
     if (value->type != JSON_STRING || !fetch_method_is_allowed(value->text))
         return config_refuse(reader, value, "a method such as \"POST\", but CONNECT and TRACE");
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 static enum error read_text(struct config_reader *reader, const struct config_key *key,
@@ -38,7 +23,7 @@ static enum error read_text(struct config_reader *reader, const struct config_ke
     (void)key;
     if (value->type != JSON_STRING)
         return config_refuse(reader, value, "a text");
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 /* There may be a password in it, so it is never shown. */
@@ -50,13 +35,14 @@ static enum error read_proxy(struct config_reader *reader, const struct config_k
     if (value->type != JSON_STRING)
         return config_report(reader, value->line, expected);
     if (bytes_equal(value->text, bytes_of("environment")))
-        return set_text(field, value->text);
+        return config_set_text(field, value->text);
     enum error error = url_parse(&url, value->text, NULL);
     if (error == ERROR_NO_MEMORY)
         return error;
     bool accepted = error == ERROR_NONE && url.scheme == URL_HTTP;
     url_fini(&url);
-    return accepted ? set_text(field, value->text) : config_report(reader, value->line, expected);
+    return accepted ? config_set_text(field, value->text)
+                    : config_report(reader, value->line, expected);
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */
@@ -162,7 +148,7 @@ static enum error read_credentials(struct config_reader *reader, const struct js
         error = make(buffer_bytes(&secret), &made);
     buffer_fini(&secret);
     if (error == ERROR_NONE) {
-        release_text(field);
+        config_release_text(field);
         *(char **)field = made;
         return ERROR_NONE;
     }
@@ -187,9 +173,9 @@ static enum error read_bearer(struct config_reader *reader, const struct config_
     return read_credentials(reader, value, field, "a token", credentials_bearer);
 }
 
-const struct config_type config_type_method = {read_method, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_text = {read_text, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_proxy = {read_proxy, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_method = {read_method, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_text = {read_text, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_proxy = {read_proxy, config_release_text, CONFIG_FORM_TEXT};
 const struct config_type config_type_headers = {read_headers, release_headers, CONFIG_FORM_JSON};
-const struct config_type config_type_basic = {read_basic, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_bearer = {read_bearer, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_basic = {read_basic, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_bearer = {read_bearer, config_release_text, CONFIG_FORM_TEXT};

@@ -71,6 +71,10 @@ extern const struct config_type config_type_origins;  /* struct config_texts */
 extern const struct config_type config_type_urls;     /* struct config_urls */
 extern const struct config_type config_type_channels; /* struct config_channels */
 
+/* A field that holds an owned text: a copy of `text` in place of the old one, and the end of it. */
+enum error config_set_text(void *field, struct bytes text);
+void config_release_text(void *field);
+
 /* The tables of config_keys.c. */
 extern const struct config_table config_keys;         /* struct config */
 extern const struct config_table config_url_keys;     /* struct config_url */

@@ -165,17 +165,17 @@ static enum error read_flag(struct config_reader *reader, const struct config_ke
     return ERROR_NONE;
 }
 
-static void release_text(void *field) {
+void config_release_text(void *field) {
     char **text = field;
     memory_free(*text);
     *text = NULL;
 }
 
-static enum error set_text(void *field, struct bytes text) {
+enum error config_set_text(void *field, struct bytes text) {
     char *copy = memory_copy_text((const char *)text.data, text.size);
     if (copy == NULL)
         return ERROR_NO_MEMORY;
-    release_text(field);
+    config_release_text(field);
     *(char **)field = copy;
     return ERROR_NONE;
 }
@@ -195,7 +195,7 @@ static enum error read_channel_name(struct config_reader *reader, const struct c
     (void)key;
     if (value->type != JSON_STRING || !config_channel_name_is_valid(value->text))
         return config_refuse(reader, value, CONFIG_CHANNEL_NAME_WORDS);
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 static enum error read_listen(struct config_reader *reader, const struct config_key *key,
@@ -207,7 +207,7 @@ static enum error read_listen(struct config_reader *reader, const struct config_
         return config_refuse(reader, value,
                              "\"HOST:PORT\", HOST being localhost, an IPv4 address, "
                              "an [IPv6 address] or *, PORT 0 to 65535; or \"unix:/PATH\"");
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 /* A relative name starts from the folder of the config, wherever ringcast was started. */
@@ -217,13 +217,13 @@ static enum error read_file(struct config_reader *reader, const struct config_ke
     if (value->type != JSON_STRING || value->text.size == 0)
         return config_refuse(reader, value, "the name of a file");
     if (value->text.data[0] == '/' || reader->folder.size == 0)
-        return set_text(field, value->text);
+        return config_set_text(field, value->text);
     struct buffer path = {0};
     enum error error = buffer_append(&path, reader->folder.data, reader->folder.size);
     if (error == ERROR_NONE)
         error = buffer_append(&path, value->text.data, value->text.size);
     if (error == ERROR_NONE)
-        error = set_text(field, buffer_bytes(&path));
+        error = config_set_text(field, buffer_bytes(&path));
     buffer_fini(&path);
     return error;
 }
@@ -233,7 +233,7 @@ static enum error read_word(struct config_reader *reader, const struct config_ke
     (void)key;
     if (value->type != JSON_STRING || value->text.size == 0)
         return config_refuse(reader, value, "a text that is not empty");
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 /* As browsers send it: SCHEME://HOST with a port that is not the scheme's own, and nothing else. */
@@ -258,7 +258,7 @@ static enum error read_origin(struct config_reader *reader, const struct config_
         return config_refuse(reader, value,
                              "an origin such as \"https://example.org\", with * for any part of "
                              "a name, or \"*\" or \"null\"");
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 /* What a URL must be is decided here alone: what the fetcher parses, and nothing secret in it. */
@@ -290,7 +290,7 @@ static enum error read_url(struct config_reader *reader, const struct config_key
         return error;
     if (error != ERROR_NONE)
         return refuse_url(reader, value, error);
-    return set_text(field, value->text);
+    return config_set_text(field, value->text);
 }
 
 const struct config_type config_type_count = {read_count, NULL, CONFIG_FORM_JSON};
@@ -301,10 +301,10 @@ const struct config_type config_type_duration = {read_duration, NULL, CONFIG_FOR
 const struct config_type config_type_size = {read_size, NULL, CONFIG_FORM_TEXT_OR_INTEGER};
 const struct config_type config_type_choice = {read_choice, NULL, CONFIG_FORM_TEXT};
 const struct config_type config_type_flag = {read_flag, NULL, CONFIG_FORM_JSON};
-const struct config_type config_type_channel_name = {read_channel_name, release_text,
+const struct config_type config_type_channel_name = {read_channel_name, config_release_text,
                                                      CONFIG_FORM_TEXT};
-const struct config_type config_type_listen = {read_listen, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_file = {read_file, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_url = {read_url, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_word = {read_word, release_text, CONFIG_FORM_TEXT};
-const struct config_type config_type_origin = {read_origin, release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_listen = {read_listen, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_file = {read_file, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_url = {read_url, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_word = {read_word, config_release_text, CONFIG_FORM_TEXT};
+const struct config_type config_type_origin = {read_origin, config_release_text, CONFIG_FORM_TEXT};

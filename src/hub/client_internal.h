@@ -46,6 +46,9 @@ static inline void client_set_timer(struct client *client, uint64_t duration) {
 
 /* Adds to its own output; client_serve() sends it. */
 enum error client_queue_output(struct client *client, const void *data, size_t size);
+
+/* The same with a response's head, to which it gives the date. */
+enum error client_queue_head(struct client *client, const struct http_response_head *response);
 bool client_has_output(const struct client *client);
 void client_free_output(struct client *client);
 

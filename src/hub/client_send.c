@@ -4,6 +4,7 @@
  */
 #include "client_internal.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum {
@@ -20,6 +21,17 @@ enum error client_queue_output(struct client *client, const void *data, size_t s
             return ERROR_NO_MEMORY;
     }
     return buffer_append(&client->output->queued, data, size);
+}
+
+enum error client_queue_head(struct client *client, const struct http_response_head *response) {
+    struct http_response_head dated = *response;
+    struct buffer head = {0};
+    dated.date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND);
+    enum error error = http_write_response(&head, &dated);
+    if (error == ERROR_NONE)
+        error = client_queue_output(client, head.data, head.size);
+    buffer_fini(&head);
+    return error;
 }
 
 bool client_has_output(const struct client *client) {

@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "client_internal.h"
 #include "target.h"
 
@@ -57,7 +56,6 @@ void events_say_goodbye(struct client *client, enum close_reason reason) {
 }
 
 static enum error write_head(struct client *client) {
-    struct buffer head = {0};
     const struct http_field fields[] = {
         {bytes_of("Cache-Control"), bytes_of("no-cache")},
         {bytes_of("X-Accel-Buffering"), bytes_of("no")},
@@ -68,13 +66,8 @@ static enum error write_head(struct client *client) {
         .content_type = bytes_of("text/event-stream"),
         .content_length = -1,
         .fields = {fields, 2},
-        .date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND),
     };
-    enum error error = http_write_response(&head, &response);
-    if (error == ERROR_NONE)
-        error = client_queue_output(client, head.data, head.size);
-    buffer_fini(&head);
-    return error;
+    return client_queue_head(client, &response);
 }
 
 /* What a browser's EventSource sends again goes before what its URL says. */

@@ -4,7 +4,6 @@
  */
 #include "client_internal.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "dialog.h"
 #include "ring/socket.h"
@@ -25,7 +24,6 @@ static void agree_on_deflate(struct client *client, struct http_fields fields) {
 }
 
 static enum error write_acceptance(struct client *client, const char *accept) {
-    struct buffer head = {0};
     char extensions[WS_DEFLATE_ANSWER_SIZE] = "";
     if (client->deflate != NULL)
         ws_deflate_answer(&client->deflate->agreed, extensions);
@@ -45,13 +43,8 @@ static enum error write_acceptance(struct client *client, const char *accept) {
         .connection = "Upgrade",
         .content_length = -1,
         .fields = {fields, count},
-        .date = (int64_t)(ring_wall(worker_of(client)->loop->ring) / SECOND),
     };
-    enum error error = http_write_response(&head, &response);
-    if (error == ERROR_NONE)
-        error = client_queue_output(client, head.data, head.size);
-    buffer_fini(&head);
-    return error;
+    return client_queue_head(client, &response);
 }
 
 /* False if the connection has been reset: the kernel has forgotten whose it was, and nothing may be
