@@ -9,6 +9,7 @@
 #ifndef RINGCAST_TRANSPORT_TRANSPORT_H
 #define RINGCAST_TRANSPORT_TRANSPORT_H
 
+#include "loop/pool.h"
 #include "net/stream.h"
 #include "tls/tls.h"
 
@@ -50,10 +51,21 @@ enum error transport_init_secure(struct transport *transport, struct loop *loop,
                                  struct tls *tls, const struct transport_events *events);
 
 /*
- * Puts a plain transport, on which nothing is being sent, under TLS: takes `tls` and starts the
- * handshake, so that `opened` or `ended` follows. On ERROR_NO_MEMORY it is not taken.
+ * The same, with the handshake's steps, which cost up to a millisecond of public-key arithmetic, on
+ * the thread pool behind `port`. Everything else stays on the loop, and nothing changes for the
+ * user, but that `closed` also waits for the pool to let go.
  */
-enum error transport_start_tls(struct transport *transport, struct tls *tls);
+enum error transport_init_secure_on_pool(struct transport *transport, struct loop *loop,
+                                         int descriptor, struct tls *tls, struct pool_port *port,
+                                         const struct transport_events *events);
+
+/*
+ * Puts a plain transport, on which nothing is being sent, under TLS: takes `tls` and starts the
+ * handshake (on the pool behind `port`, or with NULL on the loop), so that `opened` or `ended`
+ * follows. On ERROR_NO_MEMORY it is not taken.
+ */
+enum error transport_start_tls(struct transport *transport, struct tls *tls,
+                               struct pool_port *port);
 
 /* See stream_start_receive(); under TLS the transport receives during the handshake by itself. */
 void transport_start_receive(struct transport *transport);

@@ -109,7 +109,8 @@ static enum error open_transport(struct fetch *fetch, struct fetch_connection *c
     enum error error = start_tls(fetch, &tls, detail);
     if (error != ERROR_NONE)
         return error;
-    error = transport_init_secure(&connection->transport, loop, descriptor, tls, &events);
+    error = transport_init_secure_on_pool(&connection->transport, loop, descriptor, tls,
+                                          &fetch->session->port, &events);
     if (error != ERROR_NONE)
         tls_free(tls);
     return error;
@@ -121,7 +122,7 @@ enum error connection_secure(struct fetch *fetch, struct fetch_connection *conne
     enum error error = start_tls(fetch, &tls, detail);
     if (error != ERROR_NONE)
         return error;
-    error = transport_start_tls(&connection->transport, tls);
+    error = transport_start_tls(&connection->transport, tls, &connection->origin->session->port);
     if (error != ERROR_NONE)
         tls_free(tls);
     return error;

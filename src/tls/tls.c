@@ -168,6 +168,7 @@ enum tls_status tls_handshake(struct tls *tls) {
         return TLS_ERROR;
     if (tls->established)
         return TLS_DONE;
+    tls_thread_enter();
     int result = wolfSSL_negotiate(tls->library);
     if (result == WOLFSSL_SUCCESS) {
         tls->established = true;

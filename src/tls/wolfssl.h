@@ -61,6 +61,9 @@ int tls_verify_peer(int verified, WOLFSSL_X509_STORE_CTX *store);
 /* Sets up the library; the same answer each time (library.c). */
 enum error tls_library_start(void);
 
+/* What the library is about to keep for the calling thread ends with the thread (library.c). */
+void tls_thread_enter(void);
+
 /* Shakes hands with a client in memory, to see that certificate and key belong together (trial.c).
  */
 enum error tls_context_try_server(struct tls_context *server_context);

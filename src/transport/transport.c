@@ -1,11 +1,12 @@
 #include "transport/transport.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include "base/memory.h"
 #include "ring/socket.h"
 
-enum { PLAIN_PIECE = 16 * 1024, ENCRYPT_MOST = 64 * 1024 };
+enum { PLAIN_PIECE = 16 * 1024, ENCRYPT_MOST = 64 * 1024, HELD_ENOUGH = 64 * 1024 };
 
 /* What TLS adds. Two output buffers: the engine may write more while one is being sent. */
 struct secure {
@@ -18,6 +19,13 @@ struct secure {
     enum error write_error;
     bool opened;
     bool ended;
+    struct pool_port *port; /* NULL: the handshake is made on the loop */
+    struct work handshake;  /* while it is sent, the engine is the pool's */
+    struct buffer held;     /* what arrived meanwhile */
+    enum error held_end;    /* how the stream ended meanwhile */
+    bool held_up;           /* that was so much that receiving pauses */
+    bool closed;            /* the stream is, and waits for the pool */
+    atomic_bool given_up;   /* by the loop: the pool need not begin */
 };
 
 static struct transport *transport_of(struct stream *stream) {
@@ -55,9 +63,16 @@ static const struct stream_events plain_events = {
 
 /* ---- under TLS ------------------------------------------------------------------------------ */
 
+/* Does the pool have the engine? Then nothing here may touch it. */
+static bool is_away(const struct secure *secure) {
+    return work_is_sent(&secure->handshake);
+}
+
 /* Starts sending what the engine has written, unless a send is in flight. */
 static void flush(struct transport *transport) {
     struct secure *secure = transport->secure;
+    if (is_away(secure))
+        return;
     struct buffer *output = tls_output(secure->tls);
     if (transport->stream.closing || stream_is_sending(&transport->stream) || output->size == 0)
         return;
@@ -89,10 +104,10 @@ static enum tls_status read_all(struct transport *transport) {
     return status;
 }
 
-/* Goes on after something arrived: the handshake first, then plain text, then the end. */
+/* Goes on after a step of the handshake: with plain text, and then the end. */
 static void advance(struct transport *transport) {
     struct secure *secure = transport->secure;
-    enum tls_status status = tls_handshake(secure->tls);
+    enum tls_status status = tls_handshake(secure->tls); /* after a step it only says how it went */
     if (status == TLS_DONE && !secure->opened) {
         secure->opened = true;
         flush(transport);
@@ -109,23 +124,52 @@ static void advance(struct transport *transport) {
         end(transport, tls_error(secure->tls));
 }
 
-static void secure_received(struct stream *stream, uint8_t *data, size_t size) {
-    struct transport *transport = transport_of(stream);
-    enum error error = tls_receive(transport->secure->tls, bytes_make(data, size));
-    if (error != ERROR_NONE)
-        end(transport, error);
+/* A step of the handshake is made on the pool, if there is one; the rest is quickly done here. */
+static void step(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    if (secure->port != NULL && !secure->opened)
+        pool_send(secure->port, &secure->handshake);
     else
         advance(transport);
 }
 
-static void secure_stream_ended(struct stream *stream, enum error error) {
+static void take_ciphertext(struct transport *transport, struct bytes data) {
+    enum error error = tls_receive(transport->secure->tls, data);
+    if (error != ERROR_NONE)
+        end(transport, error);
+    else
+        step(transport);
+}
+
+static void secure_received(struct stream *stream, uint8_t *data, size_t size) {
     struct transport *transport = transport_of(stream);
+    struct secure *secure = transport->secure;
+    if (!is_away(secure)) {
+        take_ciphertext(transport, bytes_make(data, size));
+        return;
+    }
+    if (secure->held_end == ERROR_NONE && buffer_append(&secure->held, data, size) != ERROR_NONE)
+        secure->held_end = ERROR_NO_MEMORY; /* with a gap, nothing behind it is of use */
+    secure->held_up = secure->held.size >= HELD_ENOUGH;
+    if (secure->held_up)
+        stream_pause_receive(stream);
+}
+
+static void take_end(struct transport *transport, enum error error) {
     if (error == ERROR_END_OF_STREAM) {
         tls_end_of_stream(transport->secure->tls);
-        advance(transport);
+        step(transport);
     } else {
         end(transport, error);
     }
+}
+
+static void secure_stream_ended(struct stream *stream, enum error error) {
+    struct transport *transport = transport_of(stream);
+    if (!is_away(transport->secure))
+        take_end(transport, error);
+    else if (transport->secure->held_end == ERROR_NONE)
+        transport->secure->held_end = error;
 }
 
 static void report_sent(struct transport *transport, enum error error) {
@@ -133,6 +177,8 @@ static void report_sent(struct transport *transport, enum error error) {
     transport->secure->user_size = 0;
     if (size > 0)
         transport->events->sent(transport, error == ERROR_NONE ? size : 0, error);
+    else if (error != ERROR_NONE && is_away(transport->secure))
+        transport->secure->held_end = error;
     else if (error != ERROR_NONE)
         end(transport, error);
 }
@@ -146,6 +192,8 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
                     secure->sending.size - secure->sent_size);
         return;
     }
+    if (error == ERROR_NONE && is_away(secure))
+        return;
     if (error == ERROR_NONE && tls_output(secure->tls)->size > 0) {
         flush(transport);
         return;
@@ -162,14 +210,22 @@ static void report_failed_write(struct task *task) {
 
 static const struct task_handler write_failed_handler = {"tls_write_failed", report_failed_write};
 
-static void secure_closed(struct stream *stream) {
-    struct transport *transport = transport_of(stream);
+static void finish_close(struct transport *transport) {
     loop_unpost(&transport->secure->write_failed);
     tls_free(transport->secure->tls);
     buffer_fini(&transport->secure->sending);
+    buffer_fini(&transport->secure->held);
     memory_free(transport->secure);
     transport->secure = NULL;
     transport->events->closed(transport);
+}
+
+static void secure_closed(struct stream *stream) {
+    struct transport *transport = transport_of(stream);
+    if (is_away(transport->secure))
+        transport->secure->closed = true;
+    else
+        finish_close(transport);
 }
 
 static const struct stream_events secure_events = {
@@ -178,6 +234,54 @@ static const struct stream_events secure_events = {
     .sent = secure_sent,
     .closed = secure_closed,
 };
+
+/* ---- the handshake on the pool -------------------------------------------------------------- */
+
+/* On a pool thread: the engine and nothing else. What was closed meanwhile does not hold it up. */
+static void shake_hands(struct work *work) {
+    struct secure *secure = container_of(work, struct secure, handshake);
+    if (!atomic_load_explicit(&secure->given_up, memory_order_relaxed))
+        tls_handshake(secure->tls);
+}
+
+/* What arrived meanwhile comes after what the step has led to, in pieces that the engine takes. */
+static void take_held(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    size_t taken = 0;
+    while (taken < secure->held.size && !is_away(secure) && !transport->stream.closing) {
+        struct bytes rest = bytes_after(buffer_bytes(&secure->held), taken);
+        size_t size = rest.size < HELD_ENOUGH ? rest.size : HELD_ENOUGH;
+        taken += size;
+        take_ciphertext(transport, bytes_make(rest.data, size));
+    }
+    buffer_consume(&secure->held, taken);
+    if (is_away(secure) || transport->stream.closing)
+        return;
+    buffer_fini(&secure->held);
+    enum error held_end = secure->held_end;
+    secure->held_end = ERROR_NONE;
+    if (held_end != ERROR_NONE)
+        take_end(transport, held_end);
+}
+
+static void hands_shaken(struct work *work) {
+    struct secure *secure = container_of(work, struct secure, handshake);
+    struct transport *transport = secure->transport;
+    if (secure->closed) {
+        finish_close(transport);
+        return;
+    }
+    if (transport->stream.closing)
+        return;
+    if (secure->held_up)
+        stream_start_receive(&transport->stream);
+    secure->held_up = false;
+    advance(transport);
+    if (!transport->stream.closing)
+        take_held(transport);
+}
+
+static const struct work_handler handshake_handler = {"tls_handshake", shake_hands, hands_shaken};
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
@@ -188,30 +292,42 @@ void transport_init_plain(struct transport *transport, struct loop *loop, int de
     stream_init(&transport->stream, loop, descriptor, &plain_events);
 }
 
-static struct secure *secure_new(struct transport *transport, struct tls *tls) {
+static struct secure *secure_new(struct transport *transport, struct tls *tls,
+                                 struct pool_port *port) {
     struct secure *secure = memory_allocate_zeroed(sizeof *secure);
     if (secure == NULL)
         return NULL;
     secure->tls = tls;
     secure->transport = transport;
     secure->write_failed.handler = &write_failed_handler;
+    secure->port = port;
+    secure->handshake.handler = &handshake_handler;
     return secure;
 }
 
 static void start_handshake(struct transport *transport) {
     struct secure *secure = transport->secure;
-    if (tls_handshake(secure->tls) ==
-        TLS_ERROR) { /* the peer may wait for our first word for ever */
-        secure->write_error = tls_error(secure->tls);
-        loop_post(transport->stream.loop, &secure->write_failed);
+    if (secure->port != NULL) {
+        pool_send(secure->port, &secure->handshake);
+    } else {
+        if (tls_handshake(secure->tls) == TLS_ERROR) { /* the peer may wait for us for ever */
+            secure->write_error = tls_error(secure->tls);
+            loop_post(transport->stream.loop, &secure->write_failed);
+        }
+        flush(transport);
     }
-    flush(transport);
     stream_start_receive(&transport->stream);
 }
 
 enum error transport_init_secure(struct transport *transport, struct loop *loop, int descriptor,
                                  struct tls *tls, const struct transport_events *events) {
-    struct secure *secure = secure_new(transport, tls);
+    return transport_init_secure_on_pool(transport, loop, descriptor, tls, NULL, events);
+}
+
+enum error transport_init_secure_on_pool(struct transport *transport, struct loop *loop,
+                                         int descriptor, struct tls *tls, struct pool_port *port,
+                                         const struct transport_events *events) {
+    struct secure *secure = secure_new(transport, tls, port);
     if (secure == NULL)
         return ERROR_NO_MEMORY;
     transport->events = events;
@@ -221,9 +337,10 @@ enum error transport_init_secure(struct transport *transport, struct loop *loop,
     return ERROR_NONE;
 }
 
-enum error transport_start_tls(struct transport *transport, struct tls *tls) {
+enum error transport_start_tls(struct transport *transport, struct tls *tls,
+                               struct pool_port *port) {
     assert(transport->secure == NULL && !stream_is_sending(&transport->stream));
-    transport->secure = secure_new(transport, tls);
+    transport->secure = secure_new(transport, tls, port);
     if (transport->secure == NULL)
         return ERROR_NO_MEMORY;
     transport->stream.events = &secure_events;
@@ -287,8 +404,10 @@ static void say_goodbye(struct transport *transport) {
 }
 
 void transport_close(struct transport *transport) {
-    if (transport->secure != NULL && !transport->stream.closing)
+    if (transport->secure != NULL && !transport->stream.closing) {
+        atomic_store_explicit(&transport->secure->given_up, true, memory_order_relaxed);
         say_goodbye(transport);
+    }
     stream_close(&transport->stream);
 }
 

@@ -1,4 +1,7 @@
-/* Transports under TLS: a client and a server on one loop, over a socket pair. */
+/*
+ * Transports under TLS: a client and a server on one loop, over a socket pair; each test once with
+ * the handshakes on the loop, and once on a thread pool, whose threads come from pthread_create().
+ */
 #include "sockets.h"
 
 #include "../tls/certificates.h"
@@ -18,6 +21,8 @@ struct party {
 
 static struct tls_context *client_context, *server_context, *strict_context;
 static struct party client, server;
+static struct pool *pool; /* NULL: handshakes on the loop */
+static struct pool_port port;
 static uint8_t pattern[MUCH];
 
 static struct party *party_of(struct transport *transport) {
@@ -78,20 +83,40 @@ static const struct transport_events events = {
 
 /* ---- starting and ending -------------------------------------------------------------------- */
 
+static enum error init_secure(struct party *party, int descriptor, struct tls *tls) {
+    return transport_init_secure_on_pool(&party->transport, &loop, descriptor, tls,
+                                         pool == NULL ? NULL : &port, &events);
+}
+
+static int open_loop_and_pool(void **state) {
+    int result = open_loop(state);
+    if (result == 0 && pool_new(2, &pool) != ERROR_NONE)
+        return -1;
+    pool_port_init(&port, pool, &loop);
+    return result;
+}
+
+static int close_loop_and_pool(void **state) {
+    pool_free(pool);
+    pool = NULL;
+    return close_loop(state);
+}
+
+#define pool_test(name) \
+    cmocka_unit_test_setup_teardown(name, open_loop_and_pool, close_loop_and_pool)
+
 static void start_server(int descriptor) {
     struct tls *tls;
     server = (struct party){.end = ERROR_NONE};
     assert_int_equal(tls_server_new(server_context, &tls), ERROR_NONE);
-    assert_int_equal(transport_init_secure(&server.transport, &loop, descriptor, tls, &events),
-                     ERROR_NONE);
+    assert_int_equal(init_secure(&server, descriptor, tls), ERROR_NONE);
 }
 
 static void start_client(int descriptor, struct tls_context *context, const char *host) {
     struct tls *tls;
     client = (struct party){.end = ERROR_NONE};
     assert_int_equal(tls_client_new(context, bytes_of(host), NULL, &tls), ERROR_NONE);
-    assert_int_equal(transport_init_secure(&client.transport, &loop, descriptor, tls, &events),
-                     ERROR_NONE);
+    assert_int_equal(init_secure(&client, descriptor, tls), ERROR_NONE);
 }
 
 static void start(void) {
@@ -433,6 +458,21 @@ int main(void) {
         loop_test(closed_with_a_send_in_flight),
         loop_test(no_memory_to_begin),
         loop_test(no_memory_to_encrypt),
+        pool_test(handshake_and_a_few_bytes),
+        pool_test(much_both_ways_at_once),
+        pool_test(much_both_ways_with_pauses),
+        pool_test(a_reader_that_pauses_holds_the_sender),
+        pool_test(a_shutdown_leaves_the_other_direction_open),
+        pool_test(a_close_says_goodbye),
+        pool_test(an_end_without_goodbye_is_truncation),
+        pool_test(an_end_during_the_handshake),
+        pool_test(a_reset_is_told),
+        pool_test(a_stranger_s_certificate_is_refused_and_the_server_told),
+        pool_test(a_wrong_name_is_refused),
+        pool_test(a_peer_that_speaks_something_else),
+        pool_test(closed_at_each_step_of_the_handshake),
+        pool_test(closed_by_its_own_events),
+        pool_test(closed_with_a_send_in_flight),
     };
     return cmocka_run_group_tests(tests, make_contexts, free_contexts);
 }
