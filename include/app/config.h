@@ -100,8 +100,20 @@ enum config_slow_reader {
 /* Of a channel: what the hub does, or one of those, in their order. */
 enum config_channel_slow_reader { CONFIG_CHANNEL_SLOW_READER_HUB };
 
+/* All but the first: 0 is no limit. */
 struct config_hub_limits {
-    unsigned connections; /* or CONFIG_AUTO: from the descriptor limit */
+    unsigned connections; /* in all; or CONFIG_AUTO: from the descriptor limit */
+    unsigned per_address; /* connections from one IPv4 address or IPv6 /64 */
+    unsigned accepts_per_second;
+    unsigned messages_per_second; /* of one connection, as those below */
+    size_t bytes_per_second;
+    unsigned controls_per_second; /* control frames */
+    size_t frame;                 /* bytes of one data frame */
+    unsigned headers;             /* fields of a request */
+    size_t header_bytes;          /* a request's whole head */
+    unsigned channel_name;        /* bytes */
+    unsigned channels;            /* in all, beside those that the config names */
+    unsigned subscriptions;       /* of one connection */
 };
 
 enum config_right {

@@ -20,6 +20,8 @@
     ROW(TOO_BIG, "too_big", 1009, true, "a message was larger than the limit")                \
     ROW(NOT_ALLOWED, "publish_not_allowed", 1008, true,                                       \
         "publishing to this channel is not allowed")                                          \
+    ROW(MESSAGE_RATE, "message_rate", 1008, true, "too many messages or bytes a second")      \
+    ROW(CONTROL_RATE, "control_rate", 1008, true, "too many control frames a second")         \
     ROW(TOKEN_EXPIRED, "token_expired", 1008, true, "the token has expired")                  \
     ROW(SLOW_READER, "slow_reader", 1013, true, "the client read too slowly")                 \
     ROW(PING_TIMEOUT, "ping_timeout", 1011, true, "no pong came in time")                     \

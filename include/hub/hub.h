@@ -39,8 +39,20 @@ struct channel_settings {
     enum slow_reader_policy slow_reader;
 };
 
+/* What each connection may do; 0 is no limit, where that is possible. */
+struct hub_limits {
+    struct admission_limits admission; /* of all workers together */
+    struct http_limits request;        /* all zeros: http_request_limits */
+    struct bucket_rate messages;       /* that it sends, commands and publishing requests too */
+    struct bucket_rate bytes;          /* that it sends, on the wire */
+    struct bucket_rate controls;       /* control frames but the pongs that were asked for */
+    size_t frame;                      /* bytes of one data frame */
+    size_t channel_name;               /* bytes */
+};
+
 /* All times in nanoseconds. */
 struct hub_options {
+    struct hub_limits limits;
     size_t max_message;
     bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;
@@ -49,7 +61,6 @@ struct hub_options {
     uint64_t close_timeout;
     uint64_t progress_timeout; /* a strict channel's reader may take nothing for so long; 0: ever */
     unsigned max_subscriptions;  /* of one connection */
-    unsigned max_connections;    /* on each worker */
     unsigned max_channels;       /* in all; joining one more is refused */
     const struct access *access; /* who may do what; NULL: anybody everything. Borrowed */
     /* The settings of a channel, by its name. Called on any worker's thread. */
@@ -68,6 +79,9 @@ struct hub_statistics {
     struct counter origins_refused; /* part of these, as the next two */
     struct counter tokens_refused;
     struct counter subscriptions_refused;
+    struct counter subscriptions_over_limit; /* commands of the subprotocol */
+    struct counter names_over_limit;
+    struct counter requests_over_rate; /* publishing requests */
     struct counter channels;           /* this worker has clients in, now */
     struct counter homes;              /* channels at home here, now */
     struct counter messages_received;  /* from clients */

@@ -19,13 +19,18 @@
 
 struct http_server;
 struct exchange;
+struct admission_address;
 
 struct http_connection {
     struct transport transport;
     struct http_server *server;
     struct scope_member member;
-    struct exchange *exchange; /* NULL once upgraded */
+    struct exchange *exchange;         /* NULL once upgraded */
+    struct admission_address *counted; /* where it is counted; NULL: nowhere */
 };
+
+/* Where it comes from. Before an upgrade. */
+struct address http_connection_client(const struct http_connection *connection);
 
 /*
  * Answers the request that the server has announced, then or later. Status, type and extra fields

@@ -3,13 +3,14 @@
  *
  * Bounds: the head of a request must be complete within `head_timeout` of the connection's start
  * (or of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
- * http_request_limits; a body is at most `max_body`. A peer that breaks a bound gets the fitting
- * status and is closed.
+ * `request_limits`; a body is at most `max_body`. A peer that breaks a bound gets the fitting
+ * status and is closed. Who may connect at all is the admission's to say.
  */
 #ifndef RINGCAST_SERVER_SERVER_H
 #define RINGCAST_SERVER_SERVER_H
 
 #include "net/listener.h"
+#include "server/admission.h"
 #include "server/connection.h"
 
 enum { HTTP_LISTENERS_MAX = 16 };
@@ -32,14 +33,17 @@ struct http_server_options {
     uint64_t head_timeout;  /* nanoseconds */
     uint64_t idle_timeout;  /* of a kept-alive connection between requests */
     size_t max_body;
-    unsigned max_connections;
+    struct http_limits request_limits; /* all zeros: http_request_limits */
+    struct admission *admission;       /* may be shared with other servers; NULL: all are let in */
 };
 
 struct http_server_statistics {
     struct counter accepted;
-    struct counter open;          /* now */
-    struct counter refused;       /* over max_connections */
-    struct counter accept_pauses; /* out of descriptors */
+    struct counter open;            /* now */
+    struct counter refused;         /* too many in all, or no memory */
+    struct counter refused_rate;    /* too many a second */
+    struct counter refused_address; /* too many from one address */
+    struct counter accept_pauses;   /* out of descriptors */
     struct counter requests;
     struct counter bad_requests;
     struct counter head_timeouts;

@@ -58,10 +58,11 @@ enum { MESSAGE_FRAGMENTS_MAX = BOUND(65536, 6) };
 
 /* In the caller's memory; kept small, for there are tens of thousands. Fields are private. */
 struct message_reader {
-    struct buffer collected; /* the data message so far */
-    uint8_t *control;        /* the control payload so far, or NULL; owned */
-    uint64_t frame_left;     /* payload bytes of the current frame still to come */
-    size_t max_size;
+    struct buffer collected;       /* the data message so far */
+    uint8_t *control;              /* the control payload so far, or NULL; owned */
+    uint64_t frame_left;           /* payload bytes of the current frame still to come */
+    uint32_t max_size;             /* of a message */
+    uint32_t max_frame;            /* of a frame of it */
     uint32_t fragments;            /* frames of the current message so far */
     uint8_t mask[FRAME_MASK_SIZE]; /* of the current frame */
     uint8_t header[FRAME_HEADER_MAX];
@@ -81,12 +82,16 @@ struct message_reader {
 };
 
 /*
- * A reader at the start of a connection, after the handshake. `max_size` bounds a data message in
- * bytes, all its fragments together. `negotiated` are the reserved bits of agreed extensions, 0 for
- * none; a message that carries one is handed out as it came (compressed), its text unchecked.
+ * A reader at the start of a connection, after the handshake. `max_size` (at most 4 GiB) bounds a
+ * data message in bytes, all its fragments together. `negotiated` are the reserved bits of agreed
+ * extensions, 0 for none; a message that carries one is handed out as it came (compressed), its
+ * text unchecked.
  */
 void message_reader_init(struct message_reader *reader, enum message_role role, size_t max_size,
                          uint8_t negotiated);
+
+/* Bounds a single data frame too: a larger one is ERROR_WS_TOO_BIG. */
+void message_reader_limit_frames(struct message_reader *reader, size_t max_frame);
 
 /* Frees what is held, at any time. */
 void message_reader_fini(struct message_reader *reader);

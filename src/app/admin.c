@@ -167,9 +167,10 @@ enum error admin_open(struct admin *admin, struct service *service, const char *
         .connection_size = sizeof(struct http_connection),
         .head_timeout = HEAD_SECONDS * SECOND,
         .idle_timeout = IDLE_SECONDS * SECOND,
-        .max_connections = CONNECTIONS_MAX,
+        .admission = &admin->admission,
     };
     *admin = (struct admin){.service = service};
+    admission_init(&admin->admission, &(struct admission_limits){.connections = CONNECTIONS_MAX});
     list_init(&admin->checks);
     http_server_init(&admin->server, service->workers.loops[0], &options, &server_events, admin);
     return listen_on_text(&admin->server, "admin", address_text);
@@ -178,6 +179,7 @@ enum error admin_open(struct admin *admin, struct service *service, const char *
 static void server_ended(struct http_server *server) {
     struct admin *admin = server->context;
     admin->server_ended = true;
+    admission_fini(&admin->admission);
     end_if_over(admin);
 }
 

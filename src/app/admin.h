@@ -14,6 +14,7 @@ struct service;
 struct admin {
     struct service *service;
     struct http_server server;
+    struct admission admission;
     struct list_node checks; /* health checks under way */
     void (*closed)(struct admin *admin);
     bool server_ended;

@@ -10,14 +10,12 @@
 #include "base/memory.h"
 #include "command.h"
 #include "fetcher.h"
+#include "hub_settings.h"
 #include "listen.h"
 #include "output.h"
 #include "page.h"
 
 enum {
-    DESCRIPTORS_KEPT = 64, /* for the fetcher's first needs, the admin listener and files */
-    MAX_CHANNELS = 10000,
-    MAX_SUBSCRIPTIONS = 128, /* of one connection */
     FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
     CUT_OFF_BEFORE = 10,     /* clients are cut off this part before the end of it */
 };
@@ -144,37 +142,9 @@ void service_signal(struct service *service, int number) {
 
 /* ---- the hub -------------------------------------------------------------------------------- */
 
-static enum slow_reader_policy slow_reader_of(const struct config *config,
-                                              const struct config_channel *channel) {
-    static const enum slow_reader_policy policies[] = {
-        [CONFIG_SLOW_READER_CLOSE] = SLOW_READER_CLOSE,
-        [CONFIG_SLOW_READER_SKIP] = SLOW_READER_SKIP,
-        [CONFIG_SLOW_READER_LATEST] = SLOW_READER_LATEST,
-    };
-    return policies[channel->slow_reader == CONFIG_CHANNEL_SLOW_READER_HUB
-                        ? (unsigned)config->hub.slow_reader
-                        : (unsigned)channel->slow_reader - 1];
-}
-
-static enum access_right right_of(enum config_right right) {
-    static const enum access_right rights[] = {ACCESS_ANYONE, ACCESS_TOKEN, ACCESS_SERVICE};
-    return rights[right];
-}
-
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
-    const struct config_channel *channel = config_channel(service->config, name);
-    return (struct channel_settings){
-        .prefix = channel->prefix,
-        .echo = channel->echo,
-        .listed = bytes_equal(name, bytes_of(channel->name)),
-        .publish = right_of(channel->publish),
-        .subscribe = right_of(channel->subscribe),
-        .slow_reader = slow_reader_of(service->config, channel),
-        .retain_bytes = channel->retain.bytes,
-        .retain_messages = channel->retain.messages,
-        .retain_age = channel->retain.age,
-    };
+    return hub_settings_of_channel(service->config, name);
 }
 
 static void other_request(void *context, struct http_connection *connection,
@@ -183,34 +153,17 @@ static void other_request(void *context, struct http_connection *connection,
     page_respond(&service->results, connection, request);
 }
 
-/* Connections that each worker may have: what is configured, or what the descriptors allow. */
-static unsigned connections_per_worker(const struct config *config, unsigned workers) {
-    size_t connections = config->hub.limits.connections;
-    size_t possible = limits_descriptors();
-    if (connections == CONFIG_AUTO)
-        connections =
-            possible > (size_t)2 * DESCRIPTORS_KEPT ? possible - DESCRIPTORS_KEPT : possible / 2;
-    return (unsigned)((connections + workers - 1) / workers);
+static struct hub_options hub_options_of(struct service *service) {
+    struct hub_options options = hub_settings(service->config);
+    options.access = &service->rules.access;
+    options.channel_settings = channel_settings;
+    options.other_request = other_request;
+    options.context = service;
+    return options;
 }
 
 static enum error make_hub(struct service *service) {
-    const struct config_hub *hub = &service->config->hub;
-    const struct hub_options options = {
-        .max_message = hub->max_message,
-        .compression = hub->compression,
-        .handshake_timeout = hub->handshake_timeout,
-        .ping_interval = hub->ping_interval,
-        .ping_timeout = hub->ping_timeout,
-        .close_timeout = hub->close_timeout,
-        .progress_timeout = hub->progress_timeout,
-        .max_subscriptions = MAX_SUBSCRIPTIONS,
-        .access = &service->rules.access,
-        .max_connections = connections_per_worker(service->config, service->workers.count),
-        .max_channels = MAX_CHANNELS,
-        .channel_settings = channel_settings,
-        .other_request = other_request,
-        .context = service,
-    };
+    const struct hub_options options = hub_options_of(service);
     return hub_new(&options, service->workers.loops, service->workers.count, &service->hub);
 }
 

@@ -180,6 +180,7 @@ static void closed(struct transport *transport) {
     client_free_output(client);
     client_free_grant(client);
     client_free_deflate(client);
+    client_free_rates(client);
     free_if_settled(client);
     drain_check(worker);
 }
@@ -207,6 +208,8 @@ void client_begin(struct client *client) {
     client->timer.handler = &timer_handler;
     message_reader_init(&client->reader, MESSAGE_ROLE_SERVER, worker->hub->options.max_message,
                         client->deflate != NULL ? FRAME_RSV1 : 0);
+    if (worker->hub->options.limits.frame > 0)
+        message_reader_limit_frames(&client->reader, worker->hub->options.limits.frame);
     list_append(&worker->clients, &client->link);
     worker->client_count++;
     counter_add(&worker->statistics.clients, 1);
@@ -291,4 +294,5 @@ void client_handle_http_closed(struct http_connection *connection) {
     client_free_output(client);
     client_free_grant(client);
     client_free_deflate(client);
+    client_free_rates(client);
 }

@@ -55,6 +55,7 @@ struct seat {
 
 struct dialog;
 struct request;
+struct target;
 
 struct client {
     struct http_connection connection; /* first: the server allocates the whole */
@@ -71,6 +72,7 @@ struct client {
     struct client_output *output;   /* NULL: nothing of its own to send */
     struct client_deflate *deflate; /* NULL: nothing is compressed */
     struct grant *grant;            /* what its token allows; NULL: anonymous */
+    struct client_rates *rates;     /* NULL: it has sent nothing that is counted */
     struct address address;
     uint32_t pending; /* requests to channels' homes under way; the client stays until then */
     uint8_t kind;
@@ -85,7 +87,8 @@ struct client {
  * Judges a request that asks for WebSocket on this path and, if it is good, joins its channel; the
  * answer follows.
  */
-void client_handle_upgrade(struct http_connection *connection, const struct http_request *request);
+void client_handle_upgrade(struct client *client, const struct http_request *request,
+                           const struct target *target);
 
 /* A connection ended before it was a client. */
 void client_handle_http_closed(struct http_connection *connection);

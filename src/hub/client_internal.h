@@ -84,6 +84,17 @@ void client_make_prefix(const struct client *client, const struct channel_settin
 /* Ends its compression; harmless without any. */
 void client_free_deflate(struct client *client);
 
+/* ---- how much it may send (client_rates.c) ----------------------------------------------------
+ */
+
+/* Has it sent `count` messages, or control frames, or bytes too fast? Want of memory means no. */
+bool client_messages_too_fast(struct client *client, size_t count);
+bool client_controls_too_fast(struct client *client);
+bool client_bytes_too_fast(struct client *client, size_t size);
+
+/* Harmless without any. */
+void client_free_rates(struct client *client);
+
 /* ---- the JSON subprotocol (dialog.c) -------------------------------------------------------- */
 
 enum error dialog_new(struct client *client);
@@ -110,11 +121,9 @@ void http_handle_request(struct client *client, const struct http_request *reque
 
 /* ---- who it is, and what it may (handshake.c) ------------------------------------------------ */
 
-/* False if the connection has been reset already: nobody knows any more whose it was. */
-bool client_remember_address(struct client *client);
 /*
- * May the request's sender be here? Judges the origin (of an upgrade), the token, which becomes the
- * client's grant, and joining a channel. If not it is answered.
+ * May the request's sender be here? Notes its address, and judges the origin (of an upgrade), the
+ * token, which becomes the client's grant, and joining a channel. If not it is answered.
  */
 bool client_is_allowed(struct client *client, const struct http_request *request,
                        const struct target *target, bool upgrade);

@@ -79,8 +79,6 @@ static void publish(struct client *client, bool binary, struct bytes payload) {
 
 static void answer_ping(struct client *client, struct bytes payload) {
     uint8_t frame[FRAME_CONTROL_MAX];
-    if (client->state >= CLIENT_CLOSING)
-        return;
     size_t size = frame_encode_control(frame, FRAME_PONG, payload, NULL);
     if (client_queue_output(client, frame, size) != ERROR_NONE) {
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
@@ -111,6 +109,10 @@ static void handle_message(struct client *client, bool text, struct message *mes
     enum error error = ERROR_NONE;
     if (client->state != CLIENT_OPEN)
         return;
+    if (client_messages_too_fast(client, 1)) {
+        client_close(client, CLOSE_REASON_MESSAGE_RATE);
+        return;
+    }
     if (message->reserved != 0)
         error = inflate_message(client, message, text);
     if (error == ERROR_NONE && client->kind == CLIENT_JSON)
@@ -121,6 +123,19 @@ static void handle_message(struct client *client, bool text, struct message *mes
         fail(client, error);
 }
 
+/* A pong that was asked for is no more than polite; any other one counts as a ping does. */
+static void handle_control(struct client *client, enum message_event event, struct bytes payload) {
+    bool awaited = event == MESSAGE_PONG && client->ping_sent;
+    if (client->state >= CLIENT_CLOSING)
+        return;
+    if (!awaited && client_controls_too_fast(client))
+        client_close(client, CLOSE_REASON_CONTROL_RATE);
+    else if (event == MESSAGE_PING)
+        answer_ping(client, payload);
+    else if (awaited)
+        client_schedule_ping(client);
+}
+
 static void handle(struct client *client, enum message_event event, struct message *message) {
     switch (event) {
     case MESSAGE_TEXT:
@@ -128,11 +143,8 @@ static void handle(struct client *client, enum message_event event, struct messa
         handle_message(client, event == MESSAGE_TEXT, message);
         break;
     case MESSAGE_PING:
-        answer_ping(client, message->payload);
-        break;
     case MESSAGE_PONG:
-        if (client->ping_sent && client->state < CLIENT_CLOSING)
-            client_schedule_ping(client);
+        handle_control(client, event, message->payload);
         break;
     case MESSAGE_CLOSE:
         peer_closed(client, message->code);
@@ -151,6 +163,8 @@ void client_received(struct transport *transport, uint8_t *data, size_t size) {
     enum message_event event;
     if (client->kind == CLIENT_EVENTS)
         return; /* nothing is expected behind the request */
+    if (client_bytes_too_fast(client, size))
+        client_close(client, CLOSE_REASON_MESSAGE_RATE);
     while ((event = message_next(&client->reader, &data, &size, &message)) != MESSAGE_NEEDS_MORE) {
         handle(client, event, &message);
         if (transport->stream.closing)

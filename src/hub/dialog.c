@@ -182,6 +182,7 @@ static void subscribe(struct client *client, const struct command *command) {
         return;
     }
     if (client->dialog->seats.size >= worker->hub->options.max_subscriptions) {
+        counter_add(&worker->statistics.subscriptions_over_limit, 1);
         refuse(client, command, "limit", "too many subscriptions");
         return;
     }
@@ -456,7 +457,7 @@ static void run(struct client *client, const struct command *command) {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (!bytes_equal(command->type, bytes_of(verbs[i].type)))
             continue;
-        if (verbs[i].needs_channel && !channel_name_is_valid(command->channel))
+        if (verbs[i].needs_channel && !hub_worker_takes_name(worker_of(client), command->channel))
             refuse(client, command, "bad_channel", "this cannot be a channel's name");
         else
             verbs[i].run(client, command);

@@ -93,11 +93,6 @@ void events_handle_request(struct client *client, const struct http_request *req
                                "a place to begin is EPOCH:OFFSET");
         return;
     }
-    if (!client_remember_address(client)) {
-        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
-                               "the connection is gone");
-        return;
-    }
     client->kind = CLIENT_EVENTS;
     enum error error = write_head(client);
     if (error == ERROR_NONE)

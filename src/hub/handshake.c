@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "dialog.h"
-#include "ring/socket.h"
 #include "target.h"
 #include "ws/handshake.h"
 
@@ -45,14 +44,6 @@ static enum error write_acceptance(struct client *client, const char *accept) {
         .fields = {fields, count},
     };
     return client_queue_head(client, &response);
-}
-
-/* False if the connection has been reset: the kernel has forgotten whose it was, and nothing may be
- * published in nobody's name. */
-bool client_remember_address(struct client *client) {
-    socklen_t size = sizeof client->address.socket;
-    return socket_peer(worker_of(client)->loop->ring, transport_of(client)->stream.descriptor,
-                       &client->address.socket.any, &size) == ERROR_NONE;
 }
 
 static void refuse_handshake(struct client *client, const struct ws_handshake *handshake) {
@@ -143,6 +134,7 @@ static bool is_allowed(struct client *client, const struct http_request *request
 
 bool client_is_allowed(struct client *client, const struct http_request *request,
                        const struct target *target, bool upgrade) {
+    client->address = http_connection_client(&client->connection);
     bool allowed = is_allowed(client, request, target, upgrade);
     if (!allowed && upgrade)
         counter_add(&worker_of(client)->statistics.handshakes_refused, 1);
@@ -168,12 +160,6 @@ static void accept_client(struct client *client, const struct http_request *requ
                                "since is EPOCH:OFFSET, and last a whole number");
         return;
     }
-    if (!client_remember_address(client)) {
-        counter_add(&worker_of(client)->statistics.handshakes_refused, 1);
-        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
-                               "the connection is gone");
-        return;
-    }
     agree_on_deflate(client, request->fields);
     if (ws_handshake_offers(request->fields, DIALOG_SUBPROTOCOL))
         client->kind = CLIENT_JSON;
@@ -187,20 +173,19 @@ static void accept_client(struct client *client, const struct http_request *requ
     http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE, error_text(error));
 }
 
-void client_handle_upgrade(struct http_connection *connection, const struct http_request *request) {
-    struct client *client = container_of(connection, struct client, connection);
+void client_handle_upgrade(struct client *client, const struct http_request *request,
+                           const struct target *target) {
     struct hub_worker *worker = worker_of(client);
-    struct target target = target_parse(request->target);
     struct ws_handshake handshake;
     ws_handshake_judge(request, &handshake);
     if (handshake.status != HTTP_STATUS_SWITCHING_PROTOCOLS) {
         counter_add(&worker->statistics.handshakes_refused, 1);
         refuse_handshake(client, &handshake);
-    } else if (target.kind != TARGET_ROOT && target.kind != TARGET_CHANNEL) {
+    } else if (target->kind != TARGET_ROOT && target->kind != TARGET_CHANNEL) {
         counter_add(&worker->statistics.handshakes_refused, 1);
-        http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND,
+        http_connection_refuse(&client->connection, HTTP_STATUS_NOT_FOUND,
                                "channels are at / and /channels/NAME");
     } else {
-        accept_client(client, request, &handshake, &target);
+        accept_client(client, request, &handshake, target);
     }
 }

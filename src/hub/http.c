@@ -81,6 +81,27 @@ static bool take_key(const struct http_request *request, struct request *publish
     return true;
 }
 
+/* Each line is a message, and so is the rest. */
+static bool is_too_fast(struct client *client, bool lines, struct bytes body) {
+    size_t count = 1;
+    for (size_t i = 0; lines && i < body.size; i++)
+        count += body.data[i] == '\n';
+    return client_messages_too_fast(client, count) || client_bytes_too_fast(client, body.size);
+}
+
+static void refuse_rate(struct client *client) {
+    const struct http_field retry = {bytes_of("Retry-After"), bytes_of("1")};
+    const struct http_response_head head = {
+        .status = HTTP_STATUS_TOO_MANY_REQUESTS,
+        .content_type = bytes_of("application/json"),
+        .fields = {&retry, 1},
+    };
+    counter_add(&worker_of(client)->statistics.requests_over_rate, 1);
+    http_connection_respond(&client->connection, &head,
+                            bytes_of("{\"error\":\"too many messages or bytes a second\"}\n"),
+                            false);
+}
+
 static void submit(struct client *client, struct request *request) {
     client->request = request;
     request_send(request);
@@ -102,11 +123,10 @@ static void publish(struct client *client, const struct http_request *request,
     }
     classify(request, publish);
     publish->answered = published;
-    bool is_known = client_remember_address(client);
     client_make_prefix(client, &settings, publish->prefix);
-    if (!is_known) {
+    if (is_too_fast(client, publish->lines, body)) {
         request_cancel(publish);
-        refuse(client, HTTP_STATUS_BAD_REQUEST, "the connection is gone");
+        refuse_rate(client);
     } else if (!take_key(request, publish)) {
         request_cancel(publish);
         refuse(client, HTTP_STATUS_BAD_REQUEST, "an idempotency key has 1 to 128 bytes");

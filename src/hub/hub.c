@@ -30,14 +30,32 @@ struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name) {
     return &hub->workers[map_hash(name) % hub->worker_count];
 }
 
+bool hub_worker_takes_name(struct hub_worker *worker, struct bytes name) {
+    size_t most = worker->hub->options.limits.channel_name;
+    if (!channel_name_is_valid(name))
+        return false;
+    if (most == 0 || name.size <= most)
+        return true;
+    counter_add(&worker->statistics.names_over_limit, 1);
+    return false;
+}
+
 /* ---- requests ------------------------------------------------------------------------------- */
+
+static struct target parse_target(struct hub_worker *worker, struct bytes text) {
+    struct target target = target_parse(text);
+    if ((target.kind == TARGET_CHANNEL || target.kind == TARGET_EVENTS) &&
+        !hub_worker_takes_name(worker, target.name))
+        target.kind = TARGET_BAD;
+    return target;
+}
 
 static void requested(struct http_connection *connection, const struct http_request *request,
                       struct bytes body) {
     struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = connection->server->context;
     const struct hub_options *options = &worker->hub->options;
-    struct target target = target_parse(request->target);
+    struct target target = parse_target(worker, request->target);
     bool upgrade = ws_is_upgrade(request->fields);
     client_init(client);
     if (worker->quiet)
@@ -47,7 +65,7 @@ static void requested(struct http_connection *connection, const struct http_requ
              !client_is_allowed(client, request, &target, upgrade))
         return; /* it is answered */
     else if (upgrade)
-        client_handle_upgrade(connection, request);
+        client_handle_upgrade(client, request, &target);
     else if (target.kind == TARGET_CHANNEL)
         http_handle_request(client, request, &target, body);
     else if (target.kind == TARGET_EVENTS)
@@ -72,6 +90,7 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
     if (hub == NULL)
         return ERROR_NO_MEMORY;
     hub->options = *options;
+    admission_init(&hub->admission, &options->limits.admission);
     hub->worker_count = worker_count;
     for (unsigned i = 0; i < worker_count; i++) {
         hub->workers[i].hub = hub;
@@ -84,6 +103,7 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
 }
 
 void hub_free(struct hub *hub) {
+    admission_fini(&hub->admission);
     memory_free(hub);
 }
 
@@ -119,7 +139,8 @@ void hub_start(struct hub *hub, unsigned index) {
         .head_timeout = hub->options.handshake_timeout,
         .idle_timeout = IDLE_SECONDS * SECOND,
         .max_body = hub->options.max_message > BODY_MAX ? hub->options.max_message : BODY_MAX,
-        .max_connections = hub->options.max_connections,
+        .request_limits = hub->options.limits.request,
+        .admission = &hub->admission,
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->progress.handler = &progress_handler;

@@ -39,6 +39,7 @@ struct hub_worker {
 
 struct hub {
     struct hub_options options;
+    struct admission admission; /* of all workers' servers */
     unsigned worker_count;
     _Atomic unsigned channel_count; /* homes, on all workers */
     /* the end, on worker 0 */
@@ -55,6 +56,9 @@ struct hub {
 static inline uint64_t worker_wall_seconds(const struct hub_worker *worker) {
     return ring_wall(worker->loop->ring) / SECOND;
 }
+
+/* May a client name such a channel? Whether it could be any channel's, and is not too long. */
+bool hub_worker_takes_name(struct hub_worker *worker, struct bytes name);
 
 /* The worker at which a channel is at home. */
 struct hub_worker *hub_home_worker(struct hub *hub, struct bytes name);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "exchange.h"
+#include "ring/socket.h"
 
 enum { LINGER_SECONDS = 2, BEHIND_MAX = 64 * 1024 };
 
@@ -311,16 +312,31 @@ static void cancel_exchange(struct scope_member *member) {
 
 const struct scope_member_handler exchange_member_handler = {"http_connection", cancel_exchange};
 
+/* The kernel has forgotten whose it was if it has been reset already: AF_UNSPEC. */
+static struct address find_peer(struct transport *transport) {
+    struct address peer = {0};
+    socklen_t size = sizeof peer.socket;
+    if (socket_peer(transport->stream.loop->ring, transport->stream.descriptor, &peer.socket.any,
+                    &size) != ERROR_NONE)
+        return (struct address){0};
+    return peer;
+}
+
+struct address http_connection_client(const struct http_connection *connection) {
+    return connection->exchange->peer;
+}
+
 enum error exchange_start(struct http_connection *connection) {
     struct exchange *exchange = memory_allocate_zeroed(sizeof *exchange);
     if (exchange == NULL)
         return ERROR_NO_MEMORY;
     exchange->connection = connection;
     exchange->timer.handler = &timer_handler;
-    http_request_init(&exchange->request, &http_request_limits);
+    http_request_init(&exchange->request, &connection->server->options.request_limits);
     connection->exchange = exchange;
     transport_init_plain(&connection->transport, connection->server->loop,
                          connection->transport.stream.descriptor, &exchange_events);
+    exchange->peer = find_peer(&connection->transport);
     set_timer(exchange, connection->server->options.head_timeout);
     transport_start_receive(&connection->transport);
     return ERROR_NONE;

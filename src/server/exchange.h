@@ -14,6 +14,7 @@ enum exchange_state {
 struct exchange {
     struct http_connection *connection;
     struct http_request request;
+    struct address peer;
     enum exchange_state state;
     bool close_after; /* the response in flight is the last one */
     bool peer_ended;

@@ -9,26 +9,34 @@
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-static void refuse(struct http_server *server, int descriptor) {
+static void refuse(struct http_server *server, int descriptor, struct counter *count) {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
                                "Connection: close\r\nContent-Length: 0\r\n\r\n";
-    counter_add(&server->statistics.refused, 1);
+    counter_add(count, 1);
     socket_send_once(server->loop->ring, descriptor, busy, sizeof busy - 1);
     loop_close_descriptor(server->loop, descriptor);
 }
 
-static void accepted(struct listener *listener, int descriptor) {
-    struct http_server *server =
-        container_of(listener - listener->index, struct http_server, listeners[0]);
-    if (counter_read(&server->statistics.open) >= server->options.max_connections) {
-        refuse(server, descriptor);
+static struct http_server *server_of(struct listener *listener) {
+    return container_of(listener - listener->index, struct http_server, listeners[0]);
+}
+
+static enum admission_answer ask_admission(struct http_server *server) {
+    struct admission *admission = server->options.admission;
+    return admission == NULL ? ADMISSION_GRANTED : admission_enter(admission, server->loop->now);
+}
+
+static void leave_admission(struct http_server *server, struct admission_address *counted) {
+    if (server->options.admission == NULL)
         return;
-    }
+    admission_uncount(server->options.admission, counted);
+    admission_leave(server->options.admission);
+}
+
+static struct http_connection *connection_new(struct http_server *server, int descriptor) {
     struct http_connection *connection = memory_allocate_zeroed(server->options.connection_size);
-    if (connection == NULL) {
-        refuse(server, descriptor);
-        return;
-    }
+    if (connection == NULL)
+        return NULL;
     connection->server = server;
     connection->member.handler = &exchange_member_handler;
     connection->transport.stream.descriptor = descriptor;
@@ -37,11 +45,43 @@ static void accepted(struct listener *listener, int descriptor) {
         if (connection->member.scope != NULL)
             scope_leave(&connection->member, ERROR_NONE);
         memory_free(connection);
-        refuse(server, descriptor);
+        return NULL;
+    }
+    return connection;
+}
+
+/* Who is one too many from its address gets no answer: it would only come again. */
+static bool is_welcome(struct http_connection *connection) {
+    struct http_server *server = connection->server;
+    const struct address *peer = &connection->exchange->peer;
+    if (peer->socket.any.sa_family == AF_UNSPEC)
+        return false;
+    if (server->options.admission == NULL ||
+        admission_count(server->options.admission, peer, &connection->counted) == ERROR_NONE)
+        return true;
+    counter_add(&server->statistics.refused_address, 1);
+    return false;
+}
+
+static void accepted(struct listener *listener, int descriptor) {
+    struct http_server *server = server_of(listener);
+    enum admission_answer answer = ask_admission(server);
+    if (answer != ADMISSION_GRANTED) {
+        refuse(server, descriptor,
+               answer == ADMISSION_TOO_FAST ? &server->statistics.refused_rate
+                                            : &server->statistics.refused);
+        return;
+    }
+    struct http_connection *connection = connection_new(server, descriptor);
+    if (connection == NULL) {
+        leave_admission(server, NULL);
+        refuse(server, descriptor, &server->statistics.refused);
         return;
     }
     counter_add(&server->statistics.accepted, 1);
     counter_add(&server->statistics.open, 1);
+    if (!is_welcome(connection))
+        transport_close(&connection->transport);
 }
 
 /* ---- ending --------------------------------------------------------------------------------- */
@@ -53,8 +93,7 @@ static void end_if_done(struct http_server *server) {
 }
 
 static void listener_closed(struct listener *listener) {
-    struct http_server *server =
-        container_of(listener - listener->index, struct http_server, listeners[0]);
+    struct http_server *server = server_of(listener);
     server->listeners_open--;
     end_if_done(server);
 }
@@ -72,6 +111,7 @@ static const struct listener_events listener_events = {
 };
 
 void http_connection_free(struct http_connection *connection) {
+    leave_admission(connection->server, connection->counted);
     counter_subtract(&connection->server->statistics.open, 1);
     scope_leave(&connection->member, ERROR_NONE);
     memory_free(connection);
@@ -85,6 +125,8 @@ void http_server_init(struct http_server *server, struct loop *loop,
     assert(options->connection_size >= sizeof(struct http_connection));
     *server = (struct http_server){
         .loop = loop, .events = events, .options = *options, .context = context};
+    if (options->request_limits.head_bytes == 0)
+        server->options.request_limits = http_request_limits;
     scope_init(&server->connections, loop, NULL, SCOPE_COLLECT, connections_ended);
 }
 

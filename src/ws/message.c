@@ -29,10 +29,20 @@ static uint8_t *slice_take(struct slice *slice, size_t size) {
     return taken;
 }
 
+static uint32_t limit_of(size_t size) {
+    return size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+}
+
 void message_reader_init(struct message_reader *reader, enum message_role role, size_t max_size,
                          uint8_t negotiated) {
-    *reader = (struct message_reader){
-        .client = role == MESSAGE_ROLE_CLIENT, .max_size = max_size, .negotiated = negotiated};
+    *reader = (struct message_reader){.client = role == MESSAGE_ROLE_CLIENT,
+                                      .max_size = limit_of(max_size),
+                                      .negotiated = negotiated};
+    reader->max_frame = reader->max_size;
+}
+
+void message_reader_limit_frames(struct message_reader *reader, size_t max_frame) {
+    reader->max_frame = limit_of(max_frame);
 }
 
 static void release_control(struct message_reader *reader) {
@@ -124,7 +134,8 @@ static enum error admit_data_frame(struct message_reader *reader,
     }
     if (++reader->fragments > MESSAGE_FRAGMENTS_MAX)
         return ERROR_WS_TOO_BIG;
-    if (header->size > reader->max_size - reader->collected.size)
+    if (header->size > reader->max_frame ||
+        header->size > reader->max_size - reader->collected.size)
         return ERROR_WS_TOO_BIG;
     return ERROR_NONE;
 }

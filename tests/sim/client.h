@@ -18,6 +18,7 @@ struct world;
     ROW(CUT)   /* ends at a random byte, in some way */       \
     ROW(EAGER) /* frames right behind the handshake */        \
     ROW(PING_FLOOD)                                           \
+    ROW(MESSAGE_FLOOD)                                        \
     ROW(FRAGMENTS)                                            \
     ROW(RULE_BREAKER)                                         \
     ROW(MUTE)    /* answers no ping */                        \

@@ -71,8 +71,10 @@ static void write_config(struct world *world, struct buffer *text) {
                   "\"hub\": {\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
                   "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
                   "\"close_timeout\": \"2s\", \"slow_reader\": \"%s\", "
-                  "\"limits\": {\"connections\": %u}, \"channels\": {",
-                  sim_below(sim, 2) == 0 ? "close" : "skip", connections);
+                  "\"limits\": {\"connections\": %u, \"accepts_per_second\": %u, "
+                  "\"per_address\": 1, \"messages_per_second\": 5, "
+                  "\"controls_per_second\": 16}, \"channels\": {",
+                  sim_below(sim, 2) == 0 ? "close" : "skip", connections, world->crowded ? 2 : 0);
     append_channel(sim, text, "chat", "anyone");
     buffer_append_text(text, ", ");
     append_channel(sim, text, "news", "anyone");
@@ -353,8 +355,10 @@ static void tally_run(struct world *world) {
         tally->sometimes[SOMETIMES_EARLY_SUBMIT] += ring->early_submits > 0;
         tally->sometimes[SOMETIMES_OVERFLOW] += ring->overflows > 0;
         tally->sometimes[SOMETIMES_NO_BUFFERS] += ring->buffer_shortages > 0;
-        if (counter_read(&hub_server_statistics(world->service.hub, i)->accept_pauses) > 0)
-            world_saw(world, SOMETIMES_SHORTAGE);
+        const struct http_server_statistics *server = hub_server_statistics(world->service.hub, i);
+        tally->sometimes[SOMETIMES_SHORTAGE] += counter_read(&server->accept_pauses) > 0;
+        tally->sometimes[SOMETIMES_TOO_FAST] += counter_read(&server->refused_rate) > 0;
+        tally->sometimes[SOMETIMES_TOO_MANY] += counter_read(&server->refused_address) > 0;
     }
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
         tally->faults[i] += sim_fault_count(world->sim, (enum sim_fault)i);

@@ -32,6 +32,8 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(GAP, "a gap was seen and counted")                          \
     ROW(SHORTAGE, "accepting was paused")                           \
     ROW(BUSY, "a connection beyond the limit was told 503")         \
+    ROW(TOO_FAST, "connections came too fast")                      \
+    ROW(TOO_MANY, "an address had one connection too many")         \
     ROW(EARLY_SUBMIT, "the submission queue was full")              \
     ROW(OVERFLOW, "the completion queue overflowed")                \
     ROW(NO_BUFFERS, "receive buffers ran out")                      \

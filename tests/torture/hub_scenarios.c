@@ -30,7 +30,6 @@ static const struct hub_options options = {
     .ping_interval = 0,
     .ping_timeout = 60 * SECOND,
     .close_timeout = 60 * SECOND,
-    .max_connections = 100,
     .max_channels = 100,
     .channel_settings = channel_settings,
 };

@@ -56,7 +56,6 @@ static const struct hub_options hub_options = {.max_message = 100,
                                                .handshake_timeout = SECOND,
                                                .ping_timeout = SECOND,
                                                .close_timeout = SECOND,
-                                               .max_connections = 10,
                                                .max_channels = 10,
                                                .channel_settings = channel_settings};
 

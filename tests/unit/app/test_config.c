@@ -64,6 +64,21 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_null(fetch->authorities);
 }
 
+static void check_default_limits(const struct config_hub_limits *limits) {
+    assert_int_equal(limits->connections, CONFIG_AUTO);
+    assert_int_equal(limits->per_address, 0);
+    assert_int_equal(limits->accepts_per_second, 0);
+    assert_int_equal(limits->messages_per_second, 0);
+    assert_int_equal(limits->bytes_per_second, 0);
+    assert_int_equal(limits->controls_per_second, 1000);
+    assert_int_equal(limits->frame, 0);
+    assert_int_equal(limits->headers, 128);
+    assert_int_equal(limits->header_bytes, 16 * 1024);
+    assert_int_equal(limits->channel_name, 255);
+    assert_int_equal(limits->channels, 10000);
+    assert_int_equal(limits->subscriptions, 128);
+}
+
 static void check_hub_defaults(const struct config_hub *hub) {
     assert_string_equal(hub->listen.entries[0], "localhost:8765");
     assert_int_equal(hub->max_message, MIB);
@@ -72,7 +87,7 @@ static void check_hub_defaults(const struct config_hub *hub) {
     assert_int_equal(hub->ping_timeout, 20 * SECOND);
     assert_int_equal(hub->close_timeout, 10 * SECOND);
     assert_int_equal(hub->slow_reader, CONFIG_SLOW_READER_CLOSE);
-    assert_int_equal(hub->limits.connections, CONFIG_AUTO);
+    check_default_limits(&hub->limits);
     assert_int_equal(hub->origins.count, 1);
     assert_string_equal(hub->origins.entries[0], "*");
     assert_int_equal(hub->missing_origin, CONFIG_ORIGIN_ALLOW);
@@ -194,6 +209,21 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
     assert_string_equal(fetch->authorities, TEST_DATA "/config/certificates/test.pem");
 }
 
+static void check_every_limit(const struct config_hub_limits *limits) {
+    assert_int_equal(limits->connections, 5000);
+    assert_int_equal(limits->per_address, 20);
+    assert_int_equal(limits->accepts_per_second, 100);
+    assert_int_equal(limits->messages_per_second, 30);
+    assert_int_equal(limits->bytes_per_second, 64 * 1024);
+    assert_int_equal(limits->controls_per_second, 10);
+    assert_int_equal(limits->frame, 32 * 1024);
+    assert_int_equal(limits->headers, 40);
+    assert_int_equal(limits->header_bytes, 8 * 1024);
+    assert_int_equal(limits->channel_name, 64);
+    assert_int_equal(limits->channels, 500);
+    assert_int_equal(limits->subscriptions, 16);
+}
+
 static void check_everything_hub(const struct config_hub *hub) {
     assert_string_equal(hub->listen.entries[0], "[::1]:9000");
     assert_int_equal(hub->max_message, 2 * MIB);
@@ -214,7 +244,7 @@ static void check_everything_hub(const struct config_hub *hub) {
     assert_string_equal(hub->auth.jwt_public_key_files.entries[1], "/two.pem");
     assert_string_equal(hub->auth.jwt_audience, "hub");
     assert_string_equal(hub->auth.tokens_file, TEST_DATA "/config/tokens");
-    assert_int_equal(hub->limits.connections, 5000);
+    check_every_limit(&hub->limits);
     assert_int_equal(hub->channels.count, 4);
 }
 

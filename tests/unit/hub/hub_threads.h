@@ -66,7 +66,6 @@ static inline void default_settings(void) {
         .ping_timeout = 20 * SECOND,
         .close_timeout = 10 * SECOND,
         .max_subscriptions = 100,
-        .max_connections = 1000,
         .max_channels = 1000,
         .channel_settings = channel_settings_of,
     };

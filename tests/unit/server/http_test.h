@@ -137,7 +137,6 @@ static const struct http_server_options site_options = {
     .head_timeout = HOUR,
     .idle_timeout = HOUR,
     .max_body = 1000,
-    .max_connections = 100,
 };
 
 static inline void open_site(const struct http_server_options *options) {

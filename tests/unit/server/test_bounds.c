@@ -221,7 +221,9 @@ static void a_reader_that_never_reads(void **state) {
 
 static void one_connection_too_many(void **state) {
     (void)state;
-    options.max_connections = 2;
+    struct admission admission;
+    admission_init(&admission, &(struct admission_limits){.connections = 2});
+    options.admission = &admission;
     open_site(&options);
     struct client first = open_client(), second = open_client();
     wait_for(statistic(open) == 2);
@@ -241,6 +243,54 @@ static void one_connection_too_many(void **state) {
     close_client(&third);
     close_client(&fourth);
     close_site();
+    admission_fini(&admission);
+}
+
+static void too_many_connections_a_second(void **state) {
+    (void)state;
+    struct admission admission;
+    admission_init(&admission, &(struct admission_limits){.accepts = {1, 2}});
+    options.admission = &admission;
+    open_site(&options);
+    struct client clients[3];
+    for (int i = 0; i < 3; i++)
+        clients[i] = open_client();
+    expect_end(&clients[2]);
+    assert_int_equal(times(&clients[2], "HTTP/1.1 503 Service Unavailable\r\n"), 1);
+    assert_int_equal(times(&clients[2], "Retry-After: "), 1);
+    assert_int_equal(statistic(refused_rate), 1);
+    assert_int_equal(statistic(accepted), 2);
+    for (int i = 0; i < 3; i++)
+        close_client(&clients[i]);
+    close_site();
+    admission_fini(&admission);
+}
+
+/* It is closed without a word; who was there stays, also when it has left HTTP. */
+static void too_many_connections_from_one_address(void **state) {
+    (void)state;
+    struct admission admission;
+    admission_init(&admission, &(struct admission_limits){.per_address = 2});
+    options.admission = &admission;
+    open_site(&options);
+    struct client first = open_client(), second = open_client();
+    say(&first, "GET /upgrade HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(&first, "101 Switching Protocols");
+    wait_for(statistic(open) == 2);
+    struct client third = open_client();
+    expect_end(&third);
+    assert_int_equal(third.size, 0);
+    assert_int_equal(statistic(refused_address), 1);
+    close_client(&first);
+    wait_for(statistic(open) == 1);
+    struct client fourth = open_client();
+    say(&fourth, GET);
+    expect(&fourth, "hello");
+    close_client(&second);
+    close_client(&third);
+    close_client(&fourth);
+    close_site();
+    admission_fini(&admission);
 }
 
 static void out_of_descriptors_the_others_live_on(void **state) {
@@ -299,6 +349,8 @@ int main(void) {
         bounds_test(an_idle_connection_is_closed_silently),
         bounds_test(a_reader_that_never_reads),
         bounds_test(one_connection_too_many),
+        bounds_test(too_many_connections_a_second),
+        bounds_test(too_many_connections_from_one_address),
         bounds_test(out_of_descriptors_the_others_live_on),
         bounds_test(out_of_memory),
     };

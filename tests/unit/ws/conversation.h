@@ -102,16 +102,23 @@ struct setting {
     enum message_role role;
     size_t max_size;
     uint8_t negotiated;
+    size_t max_frame; /* 0: as large as the message */
 };
 
-static const struct setting as_server = {MESSAGE_ROLE_SERVER, NO_LIMIT, 0};
-static const struct setting as_client = {MESSAGE_ROLE_CLIENT, NO_LIMIT, 0};
+static const struct setting as_server = {MESSAGE_ROLE_SERVER, NO_LIMIT, 0, 0};
+static const struct setting as_client = {MESSAGE_ROLE_CLIENT, NO_LIMIT, 0, 0};
+
+static inline void begin_reader(struct message_reader *reader, const struct setting *setting) {
+    message_reader_init(reader, setting->role, setting->max_size, setting->negotiated);
+    if (setting->max_frame > 0)
+        message_reader_limit_frames(reader, setting->max_frame);
+}
 
 /* Runs `wire` through a new reader in three pieces, and checks that it holds nothing at the end. */
 static inline void run_split(struct setting setting, struct bytes wire, size_t first, size_t second,
                              struct buffer *transcript) {
     struct message_reader reader;
-    message_reader_init(&reader, setting.role, setting.max_size, setting.negotiated);
+    begin_reader(&reader, &setting);
     converse(&reader, bytes_make(wire.data, first), transcript);
     converse(&reader, bytes_make(wire.data + first, second - first), transcript);
     converse(&reader, bytes_make(wire.data + second, wire.size - second), transcript);
@@ -127,7 +134,7 @@ static inline void assert_transcript(struct buffer *transcript, const char *expe
 static inline void run_byte_by_byte(struct setting setting, struct bytes wire,
                                     struct buffer *transcript) {
     struct message_reader reader;
-    message_reader_init(&reader, setting.role, setting.max_size, setting.negotiated);
+    begin_reader(&reader, &setting);
     for (size_t i = 0; i < wire.size; i++)
         converse(&reader, bytes_make(wire.data + i, 1), transcript);
     message_reader_fini(&reader);

@@ -235,7 +235,7 @@ static void after_a_failure_everything_is_discarded(void **state) {
 /* RFC 7692 section 6: RSV1 on the first frame only; such text is not checked here. */
 static void negotiated_bits_are_handed_out(void **state) {
     (void)state;
-    struct setting setting = {MESSAGE_ROLE_SERVER, NO_LIMIT, FRAME_RSV1};
+    struct setting setting = {MESSAGE_ROLE_SERVER, NO_LIMIT, FRAME_RSV1, 0};
     struct buffer wire = {0};
     add_client(&wire, FIN | FRAME_RSV1 | FRAME_TEXT, "\xFF");
     add_client(&wire, FRAME_RSV1 | FRAME_TEXT, "\xFE");

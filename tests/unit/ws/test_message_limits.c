@@ -8,7 +8,7 @@
 
 #include "conversation.h"
 
-static const struct setting ten_bytes = {MESSAGE_ROLE_SERVER, 10, 0};
+static const struct setting ten_bytes = {MESSAGE_ROLE_SERVER, 10, 0, 0};
 
 static void a_message_of_just_the_limit(void **state) {
     (void)state;
@@ -42,9 +42,23 @@ static void the_limit_is_for_each_message(void **state) {
                         "binary(0123456789)\nbinary(0123456789)\nbinary(0123456789)\n");
 }
 
+/* Control frames have their own bound. */
+static void a_frame_may_be_bounded_beside_its_message(void **state) {
+    (void)state;
+    struct setting setting = {MESSAGE_ROLE_SERVER, 10, 0, 4};
+    struct buffer wire = {0};
+    add_client(&wire, FRAME_TEXT, "0123");
+    add_client(&wire, FIN | FRAME_PING, "longer than four");
+    add_client(&wire, FRAME_CONTINUATION, "4567");
+    add_client(&wire, FIN | FRAME_CONTINUATION, "89");
+    add_client(&wire, FIN | FRAME_BINARY, "01234");
+    assert_conversation(setting, &wire,
+                        "ping(longer than four)\ntext(0123456789)\nfailed(ws-too-big)\n");
+}
+
 static void a_limit_of_zero_allows_empty_messages(void **state) {
     (void)state;
-    struct setting setting = {MESSAGE_ROLE_SERVER, 0, 0};
+    struct setting setting = {MESSAGE_ROLE_SERVER, 0, 0, 0};
     struct buffer wire = {0};
     add_client(&wire, FIN | FRAME_TEXT, "");
     add_client(&wire, FIN | FRAME_PING, "controls have their own limit");
@@ -264,6 +278,7 @@ int main(void) {
         cmocka_unit_test(a_message_of_just_the_limit),
         cmocka_unit_test(refused_one_byte_more),
         cmocka_unit_test(the_limit_is_for_each_message),
+        cmocka_unit_test(a_frame_may_be_bounded_beside_its_message),
         cmocka_unit_test(a_limit_of_zero_allows_empty_messages),
         cmocka_unit_test(giant_lengths_are_refused_before_any_allocation),
         cmocka_unit_test(a_flood_of_empty_fragments_ends),

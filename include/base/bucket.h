@@ -1,0 +1,33 @@
+/*
+ * A limit on how fast something may happen: so much a second, and so much at once. The bucket is
+ * one number, the time at which it will be full again (the generic cell rate algorithm), so it
+ * needs no timer and no refilling. `{0}` is a full bucket.
+ */
+#ifndef RINGCAST_BASE_BUCKET_H
+#define RINGCAST_BASE_BUCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `per_second` 0: no limit. */
+struct bucket_rate {
+    uint64_t per_second;
+    uint64_t burst; /* at once, from a full bucket; at least 1 */
+};
+
+struct bucket {
+    uint64_t full_at; /* nanoseconds */
+};
+
+/* The most that may be taken at once or a second: amounts times a second must fit 64 bits. */
+#define BUCKET_MAX ((uint64_t)1 << 33)
+
+/*
+ * Takes `amount` (at most BUCKET_MAX) at `now` (nanoseconds of a clock that does not go back).
+ * False if that is too much too soon; then nothing was taken. More than the burst is let through
+ * when the bucket is full, and has to be made up for.
+ */
+bool bucket_take(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
+                 uint64_t now);
+
+#endif

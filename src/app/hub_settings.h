@@ -1,0 +1,13 @@
+/* What the config says of the hub, in the hub's own words. */
+#ifndef RINGCAST_APP_HUB_SETTINGS_H
+#define RINGCAST_APP_HUB_SETTINGS_H
+
+#include "app/config.h"
+#include "hub/hub.h"
+
+/* Plain values; who may do what, and the calls back, are left out. */
+struct hub_options hub_settings(const struct config *config);
+
+struct channel_settings hub_settings_of_channel(const struct config *config, struct bytes name);
+
+#endif
