@@ -70,6 +70,9 @@ enum error access_may_publish(const struct grant *grant, const struct channel_se
 enum error access_may_subscribe(const struct grant *grant, const struct channel_settings *settings,
                                 struct bytes channel, uint64_t now);
 
+/* The field WWW-Authenticate of a 401 (RFC 6750 section 3), for any error but ERROR_NOT_ALLOWED. */
+struct http_field access_challenge(enum error error);
+
 /* Answers a request with 401 or 403 and why, and closes the connection. */
 void access_refuse(struct http_connection *connection, enum error error);
 

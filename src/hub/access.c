@@ -147,15 +147,18 @@ enum error access_may_subscribe(const struct grant *grant, const struct channel_
                  channel, now);
 }
 
-/* RFC 6750 section 3: what is missing or wrong about a token is said in WWW-Authenticate. */
-void access_refuse(struct http_connection *connection, enum error error) {
-    bool forbidden = error == ERROR_NOT_ALLOWED;
-    struct http_field challenge = {
+struct http_field access_challenge(enum error error) {
+    return (struct http_field){
         bytes_of("WWW-Authenticate"),
         bytes_of(error == ERROR_TOKEN_MISSING
                      ? "Bearer realm=\"ringcast\""
                      : "Bearer realm=\"ringcast\", error=\"invalid_token\""),
     };
+}
+
+void access_refuse(struct http_connection *connection, enum error error) {
+    bool forbidden = error == ERROR_NOT_ALLOWED;
+    const struct http_field challenge = access_challenge(error);
     int status = forbidden ? HTTP_STATUS_FORBIDDEN : HTTP_STATUS_UNAUTHORIZED;
     struct buffer text = {0};
     const struct http_response_head head = {

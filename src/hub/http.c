@@ -30,6 +30,27 @@ static void refuse(struct client *client, int status, const char *why) {
     respond(client, status, &json, error);
 }
 
+/* Who could do it with a token, or a good one, is told so (RFC 9110 section 15.5.2). */
+static void refuse_access(struct client *client, enum error error, const char *why) {
+    const struct http_field challenge = access_challenge(error);
+    const struct http_response_head head = {
+        .status = HTTP_STATUS_UNAUTHORIZED,
+        .content_type = bytes_of("application/json"),
+        .fields = {&challenge, 1},
+    };
+    struct buffer json = {0};
+    if (error == ERROR_NOT_ALLOWED) {
+        refuse(client, HTTP_STATUS_FORBIDDEN, why);
+        return;
+    }
+    if (buffer_format(&json, "{\"error\":\"%s\"}\n", error_text(error)) == ERROR_NONE)
+        http_connection_respond(&client->connection, &head, buffer_bytes(&json), false);
+    else
+        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                               error_text(ERROR_NO_MEMORY));
+    buffer_fini(&json);
+}
+
 /* The request is over: its connection is there, and waits for the response. */
 static struct client *take_back(struct request *request) {
     struct client *client = request->client;
@@ -112,8 +133,9 @@ static void publish(struct client *client, const struct http_request *request,
     const struct hub_options *options = &worker_of(client)->hub->options;
     const struct channel_settings settings =
         options->channel_settings(options->context, target->name);
-    if (client_may_publish(client, &settings, target->name) != ERROR_NONE) {
-        refuse(client, HTTP_STATUS_FORBIDDEN, "publishing to this channel is not allowed");
+    enum error error = client_may_publish(client, &settings, target->name);
+    if (error != ERROR_NONE) {
+        refuse_access(client, error, "publishing to this channel is not allowed");
         return;
     }
     struct request *publish = request_new(client, REQUEST_PUBLISH, target->name, body);
@@ -199,8 +221,9 @@ static void ask(struct client *client, const struct target *target) {
     const struct channel_settings settings =
         options->channel_settings(options->context, target->name);
     bool history = target_parameter(target, "since", &since);
-    if (client_may_subscribe(client, &settings, target->name) != ERROR_NONE) {
-        refuse(client, HTTP_STATUS_FORBIDDEN, "reading this channel is not allowed");
+    enum error error = client_may_subscribe(client, &settings, target->name);
+    if (error != ERROR_NONE) {
+        refuse_access(client, error, "reading this channel is not allowed");
         return;
     }
     struct request *question = request_new(client, history ? REQUEST_HISTORY : REQUEST_STATE,

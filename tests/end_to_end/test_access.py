@@ -151,9 +151,16 @@ async def request(service, method, path, body=b"", proof=None):
 async def test_publishing_over_http(processes):
     service = start(processes)
     listener = await websockets.connect(service.url("/channels/room"))
-    for proof, status in ((None, 403), (token(publish=["other"]), 403), (STATIC, 403),
+    for proof, status in ((None, 401), (token(publish=["other"]), 403), (STATIC, 403),
                           ("x" * 40, 401), (token(publish=["room"], exp=1), 401)):
-        assert (await request(service, "POST", "/channels/room", b"no", proof)).status == status
+        refused = await request(service, "POST", "/channels/room", b"no", proof)
+        assert refused.status == status
+        challenge = refused.fields.get("www-authenticate")
+        assert (challenge is not None) == (status == 401)
+        if proof is None:
+            assert challenge == 'Bearer realm="ringcast"'
+    sealed = await request(service, "POST", "/channels/sealed", b"no")
+    assert sealed.status == 403 and "www-authenticate" not in sealed.fields
     good = await request(service, "POST", "/channels/room", b"yes", token(publish=["room"]))
     assert good.status // 100 == 2
     assert await receive(listener) == "yes"
@@ -163,7 +170,9 @@ async def test_publishing_over_http(processes):
 async def test_reading_over_http(processes):
     service = start(processes)
     member = token(subscribe=["members"])
-    assert (await request(service, "GET", "/channels/members")).status == 403
+    assert (await request(service, "GET", "/channels/members")).status == 401
+    assert (await request(service, "GET", "/channels/members",
+                          proof=token(subscribe=["other"]))).status == 403
     assert (await request(service, "GET", "/channels/members", proof=member)).status == 200
     assert (await request(service, "GET", "/channels/members/events")).status == 401
 

@@ -112,7 +112,7 @@ REFUSED = [
     (400, "POST", "/channels/a", b"x", {"Idempotency_Key": "k" * 129}),
     (400, "GET", "/channels/a?since=x", b"", {}),
     (400, "GET", "/channels/a?since=0&limit=-1", b"", {}),
-    (403, "POST", "/channels/closed", b"x", {}),
+    (401, "POST", "/channels/closed", b"x", {}),
     (405, "PUT", "/channels/a", b"x", {}),
     (405, "DELETE", "/channels/a", b"", {}),
 ]
