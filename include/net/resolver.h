@@ -40,8 +40,8 @@ struct resolver_statistics {
 
 /*
  * A resolver with the system's configuration (/etc/resolv.conf, /etc/hosts), or with these name
- * servers alone ("127.0.0.1:5353,[::1]:53"; NULL: the system's): then no file is read. A query that
- * gets no answer within `timeout` (nanoseconds) fails.
+ * servers alone ("127.0.0.1:5353,[::1]:53"; NULL: the system's): then no file is read. A lookup
+ * that gets no answer within `timeout` (nanoseconds) fails; the query may go on and fill the cache.
  */
 enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
                         struct resolver **resolver);

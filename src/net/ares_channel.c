@@ -6,12 +6,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "ares_memory.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ring/socket.h"
 
-/* The second try waits twice as long as the first. */
-enum { TRIES = 2, TRIES_WEIGHT = 1 + 2, ADDRESSES_MAX = 16 };
+/*
+ * The first try waits so long, each next one up to twice as long as the one before. Newer versions
+ * of c-ares shorten each by up to half, and never wait less than this.
+ */
+enum { FIRST_TRY = 250 * MILLISECOND, ADDRESSES_MAX = 16 };
 
 /* One socket of c-ares, polled while c-ares wants it. */
 struct watch {
@@ -30,12 +34,14 @@ struct ares_channel_on_loop {
     struct timer timeout;
     struct list_node watches;
     struct task finish;
+    bool short_of_memory; /* while its queries are given up for want of memory */
     bool closing;
     void (*closed)(void *context);
     void *closed_context;
 };
 
 struct query {
+    struct ares_channel_on_loop *channel;
     ares_answer *answer;
     void *context;
 };
@@ -44,8 +50,18 @@ static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static int library_status;
 
 static void start_library(void) {
-    library_status =
-        ares_library_init_mem(ARES_LIB_INIT_ALL, memory_allocate, memory_free, memory_resize);
+    library_status = ares_library_init_mem(ARES_LIB_INIT_ALL, ares_memory_allocate,
+                                           ares_memory_free, ares_memory_resize);
+}
+
+/* After each call into c-ares, which was spared the news that there is no memory. */
+static void give_up_if_short(struct ares_channel_on_loop *channel) {
+    if (!ares_memory_was_short())
+        return;
+    channel->short_of_memory = true;
+    ares_cancel(channel->channel);
+    channel->short_of_memory = false;
+    ares_memory_was_short(); /* cancelling wants some, too */
 }
 
 static enum error error_from_ares(int status) {
@@ -80,11 +96,18 @@ static void restart_timer(struct ares_channel_on_loop *channel) {
     loop_start_timer(channel->loop, &channel->timeout, channel->loop->now + duration);
 }
 
+/* What has come for these sockets, and what has timed out. */
+static void process(struct ares_channel_on_loop *channel, ares_socket_t readable,
+                    ares_socket_t writable) {
+    ares_process_fd(channel->channel, readable, writable);
+    give_up_if_short(channel);
+    restart_timer(channel);
+}
+
 static void timed_out(struct timer *timer) {
     struct ares_channel_on_loop *channel =
         container_of(timer, struct ares_channel_on_loop, timeout);
-    ares_process_fd(channel->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    restart_timer(channel);
+    process(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 static const struct timer_handler timeout_handler = {"dns_timeout", timed_out};
@@ -123,9 +146,7 @@ static void poll_completed(struct operation *operation, const struct completion 
         /* armed first, so that closing the socket from inside c-ares finds a consistent watch */
         if (watch->wanted != 0)
             poll_again(watch);
-        ares_process_fd(channel->channel, reading ? socket : ARES_SOCKET_BAD,
-                        writing ? socket : ARES_SOCKET_BAD);
-        restart_timer(channel);
+        process(channel, reading ? socket : ARES_SOCKET_BAD, writing ? socket : ARES_SOCKET_BAD);
     } else if (watch->wanted != 0) {
         poll_again(watch);
     }
@@ -256,7 +277,7 @@ static void answered(void *context, int status, int timeouts, struct ares_addrin
     struct address addresses[ADDRESSES_MAX] = {0};
     unsigned ttl = 0;
     size_t count = information == NULL ? 0 : copy_addresses(information, addresses, &ttl);
-    enum error error = error_from_ares(status);
+    enum error error = query.channel->short_of_memory ? ERROR_NO_MEMORY : error_from_ares(status);
     if (error == ERROR_NONE && count == 0)
         error = ERROR_NAME_NOT_FOUND;
     if (information != NULL)
@@ -271,9 +292,10 @@ void ares_channel_query(struct ares_channel_on_loop *channel, const char *name, 
         answer(context, ERROR_NO_MEMORY, NULL, 0, 0);
         return;
     }
-    *query = (struct query){answer, context};
+    *query = (struct query){channel, answer, context};
     const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
     ares_getaddrinfo(channel->channel, name, NULL, &hints, answered, query);
+    give_up_if_short(channel);
     restart_timer(channel);
 }
 
@@ -303,12 +325,19 @@ static int ask_servers_only(struct ares_options *options) {
            ARES_OPT_NDOTS;
 }
 
+/* So many that c-ares gives up by itself after `timeout`, not before. */
+static int tries_for(uint64_t timeout) {
+    int tries = 2;
+    for (uint64_t waited = 2 * FIRST_TRY; waited < timeout; waited *= 2)
+        tries++;
+    return tries;
+}
+
 static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
                         const char *servers) {
-    uint64_t one_try = timeout / MILLISECOND / TRIES_WEIGHT;
     struct ares_options options = {
-        .timeout = one_try < 1 ? 1 : (int)one_try,
-        .tries = TRIES,
+        .timeout = FIRST_TRY / MILLISECOND,
+        .tries = tries_for(timeout),
         .sock_state_cb = socket_state_changed,
         .sock_state_cb_data = channel,
     };
@@ -317,8 +346,16 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
     options.qcache_max_ttl = 0; /* the resolver has its own, with its own rules */
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+    /* Where this exists, an answer that cannot be parsed ends its socket and costs every query on
+     * it a try: one bad name would fail the others. A port of its own for each query is also what
+     * RFC 5452 section 9.2 asks for. */
+    options.udp_max_queries = 1;
+    mask |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
     if (servers != NULL)
         mask |= ask_servers_only(&options);
+    ares_memory_was_short(); /* of this channel's opening alone */
     int status = ares_init_options(&channel->channel, &options, mask);
     if (status != ARES_SUCCESS)
         return status;
@@ -329,6 +366,8 @@ static int open_channel(struct ares_channel_on_loop *channel, uint64_t timeout,
 #pragma GCC diagnostic pop
     if (servers != NULL)
         status = ares_set_servers_ports_csv(channel->channel, servers);
+    if (ares_memory_was_short())
+        status = ARES_ENOMEM;
     if (status != ARES_SUCCESS)
         ares_destroy(channel->channel);
     return status;

@@ -24,6 +24,7 @@ struct entry {
     struct list_node waiters; /* lookups */
     struct resolver *resolver;
     struct task deliver;
+    struct timer deadline; /* of those who wait; the query itself may go on and fill the cache */
     uint64_t expires;
     bool asked;
     enum error error;
@@ -34,6 +35,7 @@ struct entry {
 
 struct resolver {
     struct loop *loop;
+    uint64_t timeout;
     struct ares_channel_on_loop *channel;
     struct map entries;
     struct list_node by_age;
@@ -66,6 +68,9 @@ static void forget_oldest(struct resolver *resolver) {
 static void deliver(struct task *task);
 static const struct task_handler deliver_handler = {"dns_answer", deliver};
 
+static void nobody_answered(struct timer *timer);
+static const struct timer_handler deadline_handler = {"dns_deadline", nobody_answered};
+
 static struct entry *remember(struct resolver *resolver, struct bytes name) {
     forget_oldest(resolver);
     struct entry *entry = memory_allocate_zeroed(sizeof *entry + name.size + 1);
@@ -74,6 +79,7 @@ static struct entry *remember(struct resolver *resolver, struct bytes name) {
     memcpy(entry->name, name.data, name.size);
     entry->resolver = resolver;
     entry->deliver.handler = &deliver_handler;
+    entry->deadline.handler = &deadline_handler;
     list_init(&entry->age);
     list_init(&entry->waiters);
     if (map_insert(&resolver->entries, &entry->node, bytes_make(entry->name, name.size)) !=
@@ -105,6 +111,14 @@ static void deliver(struct task *task) {
     }
 }
 
+/* c-ares may go on asking: a late answer is for whoever asks next. */
+static void nobody_answered(struct timer *timer) {
+    struct entry *entry = container_of(timer, struct entry, deadline);
+    entry->error = ERROR_TIMED_OUT;
+    entry->count = 0;
+    deliver(&entry->deliver);
+}
+
 static uint64_t lifetime(enum error error, unsigned ttl) {
     if (error != ERROR_NONE)
         return TTL_FAILURE_SECONDS * SECOND;
@@ -117,6 +131,7 @@ static void answered(void *context, enum error error, const struct address *addr
                      unsigned ttl) {
     struct entry *entry = context;
     struct resolver *resolver = entry->resolver;
+    loop_stop_timer(resolver->loop, &entry->deadline);
     entry->asked = false;
     entry->error = error;
     struct address ordered[2 * DIALER_ADDRESSES_MAX];
@@ -167,11 +182,17 @@ static bool known_without_asking(struct bytes name, struct address *addresses, s
 
 /* ---- lookups -------------------------------------------------------------------------------- */
 
+static void start_deadline(struct entry *entry) {
+    struct resolver *resolver = entry->resolver;
+    loop_start_timer(resolver->loop, &entry->deadline, resolver->loop->now + resolver->timeout);
+}
+
 static void ask(struct entry *entry) {
     struct resolver *resolver = entry->resolver;
     list_remove(&entry->age);
     counter_add(&resolver->statistics.queries, 1);
     entry->asked = true;
+    start_deadline(entry);
     ares_channel_query(resolver->channel, entry->name, answered, entry);
 }
 
@@ -179,8 +200,11 @@ static void wait_for(struct entry *entry, struct lookup *lookup) {
     lookup->waiting = true;
     list_append(&entry->waiters, &lookup->link);
     struct resolver *resolver = entry->resolver;
-    if (entry->asked)
+    if (entry->asked) {
+        if (!timer_is_started(&entry->deadline))
+            start_deadline(entry);
         return;
+    }
     if (entry->expires > resolver->loop->now) {
         counter_add(&resolver->statistics.cache_hits, 1);
         loop_post(resolver->loop, &entry->deliver);
@@ -227,6 +251,7 @@ enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers
     if (resolver == NULL)
         return ERROR_NO_MEMORY;
     resolver->loop = loop;
+    resolver->timeout = timeout;
     list_init(&resolver->by_age);
     enum error error = ares_channel_new(loop, timeout, servers, &resolver->channel);
     if (error != ERROR_NONE) {
@@ -241,6 +266,7 @@ static void abandon_waiters(struct map_node *node, void *context) {
     struct entry *entry = container_of(node, struct entry, node);
     struct list_node *waiter;
     (void)context;
+    loop_stop_timer(entry->resolver->loop, &entry->deadline);
     while ((waiter = list_take_first(&entry->waiters)) != NULL)
         container_of(waiter, struct lookup, link)->waiting = false;
 }

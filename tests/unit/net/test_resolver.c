@@ -154,6 +154,38 @@ static void garbage_is_no_answer(void **state) {
     finish();
 }
 
+/* One name's broken servers cost the others nothing. */
+static void garbage_for_one_name_leaves_the_others(void **state) {
+    (void)state;
+    static const char *const names[] = {"garbage.a.test", "garbage.b.test", "two.a.test",
+                                        "garbage.c.test", "two.b.test",     "missing.a.test"};
+    static const enum error errors[] = {[2] = ERROR_NONE, [4] = ERROR_NONE, ERROR_NAME_NOT_FOUND};
+    enum { NAMES = sizeof names / sizeof *names };
+    static struct asked asked[NAMES];
+    start(5 * SECOND);
+    for (int i = 0; i < NAMES; i++)
+        ask(&asked[i], names[i]);
+    for (int i = 0; i < NAMES; i++) {
+        if (strncmp(names[i], "garbage", 7) == 0)
+            continue;
+        wait_for(serve_names() && asked[i].answers == 1);
+        assert_int_equal(asked[i].error, errors[i]);
+    }
+    finish();
+}
+
+static void a_late_answer_is_for_who_asks_next(void **state) {
+    (void)state;
+    struct asked asked;
+    start(100 * MILLISECOND);
+    ask(&asked, "two.test");
+    wait_for(asked.answers == 1);
+    assert_int_equal(asked.error, ERROR_TIMED_OUT);
+    assert_int_equal(look_up(&asked, "two.test"), ERROR_NONE);
+    assert_int_equal(counter_read(&resolver_statistics(resolver)->queries), 1);
+    finish();
+}
+
 static void a_name_that_is_too_long_is_refused_at_once(void **state) {
     (void)state;
     char name[257];
@@ -396,6 +428,8 @@ int main(void) {
         loop_test(more_addresses_than_are_dialled),
         loop_test(failures),
         loop_test(garbage_is_no_answer),
+        loop_test(garbage_for_one_name_leaves_the_others),
+        loop_test(a_late_answer_is_for_who_asks_next),
         loop_test(a_name_that_is_too_long_is_refused_at_once),
         loop_test(a_silent_server_times_out),
         loop_test(no_server_there),
