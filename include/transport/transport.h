@@ -80,7 +80,13 @@ void transport_send(struct transport *transport, const void *data, size_t size);
  */
 void transport_cancel_send(struct transport *transport);
 
-bool transport_is_sending(const struct transport *transport);
+/* For transport_is_sending(). */
+bool transport_is_sending_secure(const struct transport *transport);
+
+static inline bool transport_is_sending(const struct transport *transport) {
+    return transport->secure == NULL ? stream_is_sending(&transport->stream)
+                                     : transport_is_sending_secure(transport);
+}
 
 /* Ends the sending side (close_notify, FIN) behind what was sent. */
 void transport_shutdown(struct transport *transport);

@@ -69,11 +69,11 @@ struct message_reader {
     uint8_t header_size;    /* bytes in `header`: a header that the last slice cut */
     uint8_t control_size;   /* bytes in `control` */
     struct utf8_check text; /* at its beginning between messages, which end complete */
-    uint8_t phase;          /* of the mask */
     uint8_t opcode;         /* of the current frame */
     uint8_t kind;           /* FRAME_TEXT or FRAME_BINARY: the current message; else 0, none */
     uint8_t reserved;       /* of the current message */
     uint8_t negotiated;     /* reserved bits that are allowed */
+    uint8_t phase : 2;      /* of the mask */
     bool client : 1;
     bool in_frame : 1;
     bool final : 1; /* of the current frame */

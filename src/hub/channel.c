@@ -6,143 +6,6 @@
 #include "base/memory.h"
 #include "worker.h"
 
-enum { OWN_RANGES_FIRST = 4 };
-
-/* ---- own messages ahead of the cursor ------------------------------------------------------- */
-
-static struct own_range *first_own(struct own_ranges *own) {
-    return own == NULL ? NULL : &own->items[own->first];
-}
-
-static void drop_first_own(struct subscription *subscription) {
-    struct own_ranges *own = subscription->own;
-    own->first++;
-    if (--own->count > 0)
-        return;
-    memory_free(own);
-    subscription->own = NULL;
-}
-
-static enum error make_room_for_own(struct subscription *subscription) {
-    struct own_ranges *own = subscription->own;
-    if (own != NULL && own->first + own->count < own->capacity)
-        return ERROR_NONE;
-    uint32_t count = own == NULL ? 0 : own->count;
-    uint32_t capacity = count < OWN_RANGES_FIRST ? OWN_RANGES_FIRST : count * 2;
-    struct own_ranges *wider = memory_allocate(sizeof *wider + capacity * sizeof(struct own_range));
-    if (wider == NULL)
-        return ERROR_NO_MEMORY;
-    wider->first = 0;
-    wider->count = count;
-    wider->capacity = capacity;
-    if (count > 0)
-        memcpy(wider->items, first_own(own), count * sizeof(struct own_range));
-    memory_free(own);
-    subscription->own = wider;
-    return ERROR_NONE;
-}
-
-static enum error add_own(struct subscription *subscription, uint64_t start, uint64_t end) {
-    struct own_ranges *own = subscription->own;
-    if (own != NULL && own->items[own->first + own->count - 1].end == start) {
-        own->items[own->first + own->count - 1].end = end;
-        return ERROR_NONE;
-    }
-    enum error error = make_room_for_own(subscription);
-    if (error != ERROR_NONE)
-        return error;
-    own = subscription->own;
-    own->items[own->first + own->count++] = (struct own_range){start, end};
-    return ERROR_NONE;
-}
-
-/* Moves the cursor over own messages that it stands at, and shortens `range` to what comes before
- * the next own message. */
-static struct bytes step_over_own(struct subscription *subscription, struct bytes range) {
-    struct cursor *cursor = &subscription->cursor;
-    struct own_range *own;
-    while (range.size > 0 && (own = first_own(subscription->own)) != NULL) {
-        size_t before = cursor_distance(cursor, own->start);
-        if (before > 0)
-            return bytes_make(range.data, before < range.size ? before : range.size);
-        uint32_t over = cursor_advance(cursor, cursor_distance(cursor, own->end));
-        counter_add(&subscription->channel->tally->own, over);
-        if (own->end <= cursor_offset(cursor))
-            drop_first_own(subscription);
-        range = cursor_range(&subscription->channel->view, cursor);
-    }
-    return range;
-}
-
-/* ---- reading -------------------------------------------------------------------------------- */
-
-/* While a publish is unanswered, own messages may be among what is filled behind `settled`. That is
- * between two messages, so a message that was begun is always wholly before it. */
-struct bytes subscription_range(struct subscription *subscription) {
-    struct view *view = &subscription->channel->view;
-    struct bytes range = step_over_own(subscription, cursor_range(view, &subscription->cursor));
-    if (subscription->unanswered == 0 || range.size == 0)
-        return range;
-    size_t before = cursor_distance(&subscription->cursor, subscription->settled);
-    return bytes_make(range.data, before < range.size ? before : range.size);
-}
-
-uint64_t subscription_offset(const struct subscription *subscription) {
-    return subscription->cursor.at != NULL ? cursor_offset(&subscription->cursor)
-                                           : subscription->channel->view.first_offset;
-}
-
-uint32_t subscription_sent(struct subscription *subscription, size_t size) {
-    uint32_t messages = cursor_advance(&subscription->cursor, size);
-    counter_add(&subscription->channel->tally->delivered, messages);
-    return messages;
-}
-
-void subscription_set_busy(struct subscription *subscription, bool busy) {
-    enum subscription_state state = busy ? SUBSCRIPTION_BUSY : SUBSCRIPTION_IDLE;
-    if (subscription->state == state || subscription->state < SUBSCRIPTION_IDLE)
-        return;
-    subscription->state = (uint8_t)state;
-    struct channel *channel = subscription->channel;
-    list_remove(&subscription->link);
-    list_append(busy ? &channel->busy : &channel->idle, &subscription->link);
-}
-
-bool subscription_is_behind(const struct subscription *subscription) {
-    return subscription->cursor.at != NULL &&
-           cursor_position(&subscription->cursor) <
-               atomic_load_explicit(&subscription->channel->log->tail, memory_order_acquire);
-}
-
-/* Own messages between the two places were not missed, but are counted as if: the client cannot
- * know which of them others saw. */
-uint64_t subscription_skip(struct subscription *subscription) {
-    struct channel *channel = subscription->channel;
-    uint64_t tail = atomic_load_explicit(&channel->log->tail, memory_order_acquire);
-    uint64_t before = cursor_offset(&subscription->cursor);
-    assert(!cursor_is_inside_message(&subscription->cursor));
-    if (cursor_position(&subscription->cursor) >= tail)
-        return 0; /* the past was brought back meanwhile; a cursor never goes back */
-    cursor_remove(&subscription->cursor);
-    cursor_place_at(&channel->view, &subscription->cursor, tail);
-    view_collect(&channel->view);
-    uint64_t missed = cursor_offset(&subscription->cursor) - before;
-    counter_add(&channel->tally->skipped, missed);
-    return missed;
-}
-
-uint64_t subscription_jump(struct subscription *subscription) {
-    struct view *view = &subscription->channel->view;
-    uint64_t before = subscription_offset(subscription), head = view_head_offset(view);
-    if (head <= before + 1 || subscription->own != NULL || subscription->unanswered > 0 ||
-        cursor_is_inside_message(&subscription->cursor))
-        return 0;
-    cursor_remove(&subscription->cursor);
-    cursor_place_at_offset(view, &subscription->cursor, head - 1);
-    counter_add(&subscription->channel->tally->skipped, head - 1 - before);
-    return head - 1 - before;
-}
-
 /* ---- what the home tells -------------------------------------------------------------------- */
 
 static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
@@ -178,17 +41,25 @@ void channel_head_moved(struct channel *channel) {
         loop_post_turn_end(channel->worker->loop, &channel->flush);
 }
 
+/* All who are idle become busy at once; who has nothing to be sent after all makes itself idle. */
+static void wake_idle(struct channel *channel) {
+    struct list_node *node = channel->idle.next, *next;
+    if (list_is_empty(&channel->idle))
+        return;
+    list_splice(&channel->busy, &channel->idle);
+    for (; node != &channel->busy; node = next) {
+        struct subscription *subscription = container_of(node, struct subscription, link);
+        next = node->next;
+        subscription->state = SUBSCRIPTION_BUSY;
+        subscription_events.readable(subscription);
+    }
+}
+
 static void flush(struct task *task) {
     struct channel *channel = container_of(task, struct channel, flush);
-    struct list_node idle, *node;
     if (!channel->joined)
         return;
-    list_init(&idle);
-    list_splice(&idle, &channel->idle);
-    while ((node = list_take_first(&idle)) != NULL) {
-        list_append(&channel->idle, node);
-        subscription_events.readable(container_of(node, struct subscription, link));
-    }
+    wake_idle(channel);
     view_collect(&channel->view);
     apply_policy(channel);
 }
@@ -460,104 +331,4 @@ void channel_unsubscribe(struct subscription *subscription) {
     if (channel->joined)
         view_collect(&channel->view);
     leave_if_empty(channel);
-}
-
-/* ---- publishing ----------------------------------------------------------------------------- */
-
-/* Is the client at the head, so that its new message is the next thing that its cursor meets? */
-static bool stands_at_own(struct subscription *source, uint64_t offset) {
-    if (source->state != SUBSCRIPTION_IDLE || source->unanswered > 0 || source->own != NULL)
-        return false;
-    struct bytes range = cursor_range(&source->channel->view, &source->cursor);
-    return range.size > 0 && cursor_offset(&source->cursor) == offset;
-}
-
-/* Who is at the head steps over at once, and keeps nothing. */
-static enum error exclude_own(struct subscription *source, uint64_t offset) {
-    if (!stands_at_own(source, offset))
-        return add_own(source, offset, offset + 1);
-    cursor_advance(&source->cursor, cursor_distance(&source->cursor, offset + 1));
-    counter_add(&source->channel->tally->own, 1);
-    return ERROR_NONE;
-}
-
-void subscription_published(struct subscription *subscription, enum error error, uint64_t offset) {
-    subscription->unanswered--;
-    if (error == ERROR_NONE) {
-        subscription->settled = offset + 1; /* answers keep the order of the publishes */
-        if (!subscription->channel->settings.echo)
-            error = exclude_own(subscription, offset);
-    }
-    subscription_events.published(subscription, error);
-}
-
-static void deliver_publish(struct letter *letter) {
-    struct publish *publish = container_of(letter, struct publish, letter);
-    struct bytes name = bytes_make(publish->data + publish->prefix_size, publish->name_size);
-    home_handle_publish(hub_home_worker(publish->hub, name), publish);
-}
-
-static const struct letter_handler publish_handler = {"hub_publish", deliver_publish};
-
-void subscription_begin_publish(struct subscription *subscription) {
-    if (subscription->unanswered++ == 0)
-        subscription->settled = view_head_offset(&subscription->channel->view);
-}
-
-static enum error send_publish(struct hub_worker *from, struct bytes name,
-                               struct subscription *source, struct bytes prefix, bool binary,
-                               struct bytes payload) {
-    struct publish *publish =
-        memory_allocate(sizeof *publish + prefix.size + name.size + payload.size);
-    if (publish == NULL)
-        return ERROR_NO_MEMORY;
-    *publish = (struct publish){
-        .letter.handler = &publish_handler,
-        .hub = from->hub,
-        .source = source,
-        .sender = from->index,
-        .binary = binary,
-        .prefix_size = (uint8_t)prefix.size,
-        .name_size = (uint8_t)name.size,
-        .payload_size = payload.size,
-    };
-    uint8_t *data = publish->data;
-    const struct bytes parts[] = {prefix, name, payload};
-    for (size_t i = 0; i < 3; i++) {
-        if (parts[i].size > 0)
-            memcpy(data, parts[i].data, parts[i].size);
-        data += parts[i].size;
-    }
-    if (source != NULL)
-        subscription_begin_publish(source);
-    loop_send(hub_home_worker(from->hub, name)->loop, &publish->letter);
-    return ERROR_NONE;
-}
-
-enum error channel_publish(struct channel *channel, struct subscription *source,
-                           struct bytes prefix, bool binary, struct bytes payload) {
-    struct hub_worker *worker = channel->worker;
-    struct home *home = channel->home;
-    uint64_t offset;
-    if (home->worker != worker)
-        return send_publish(worker, bytes_of(channel->name), source, prefix, binary, payload);
-    enum error error = home_append(home, prefix, binary, payload, &offset);
-    if (error == ERROR_NONE && !home->settings.echo && exclude_own(source, offset) != ERROR_NONE)
-        subscription_events.published(
-            source, ERROR_NO_MEMORY); /* accepted, but its own exclusion is lost */
-    return error;
-}
-
-enum error hub_publish(struct hub *hub, unsigned worker, struct bytes name, struct bytes payload) {
-    struct hub_worker *from = &hub->workers[worker];
-    struct hub_worker *to = hub_home_worker(hub, name);
-    const struct bytes no_prefix = {0};
-    if (!channel_name_is_valid(name))
-        return ERROR_INVALID_ARGUMENT;
-    if (to != from)
-        return send_publish(from, name, NULL, no_prefix, false, payload);
-    struct home *home;
-    uint64_t offset;
-    enum error error = home_find(to, name, &home);
-    return error == ERROR_NONE ? home_append(home, no_prefix, false, payload, &offset) : error;
 }

@@ -16,7 +16,10 @@
 #include "ws/close.h"
 #include "ws/frame_encode.h"
 
-enum { PING_JITTER_PER_CENT = 10 };
+enum { PING_JITTER_PER_CENT = 10, IDLE_BYTES_MAX = 512 };
+
+/* While it is idle, a plain client has no memory but this and what the allocator keeps with it. */
+_Static_assert(sizeof(struct client) + sizeof(size_t) <= IDLE_BYTES_MAX, "an idle client is small");
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
@@ -267,7 +270,8 @@ static void published(struct subscription *subscription, enum error error) {
 
 static void readable(struct subscription *subscription) {
     struct seat *seat = seat_of(subscription);
-    seat_make_ready(seat);
+    if (seat->client->dialog != NULL)
+        dialog_seat_ready(seat);
     client_serve(seat->client);
 }
 

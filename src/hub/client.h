@@ -49,30 +49,27 @@ struct client_deflate {
 struct seat {
     struct subscription subscription;
     struct client *client;
-    struct list_node turn; /* in the client's ready seats */
-    bool leaving;          /* as soon as nothing of it is in flight, half sent or unanswered */
 };
 
 struct dialog;
 struct request;
 struct target;
 
+/* Tens of thousands are idle: what only some of them need is elsewhere, see client.c. */
 struct client {
     struct http_connection connection; /* first: the server allocates the whole */
-    struct list_node link;             /* among the worker's clients */
-    struct message_reader reader;
-    struct seat seat;        /* of a plain client, or a reader of events */
-    struct list_node ready;  /* seats with something to send, who was served last at the end */
-    struct seat *current;    /* the last one that was sent something, or NULL */
-    struct seat *in_flight;  /* whose bytes are being sent; NULL: its own output, or nothing */
-    struct dialog *dialog;   /* of the JSON subprotocol; else NULL */
-    struct request *request; /* of an HTTP request that waits for a channel's home; else NULL */
-    uint64_t send_started;   /* when, by loop->now */
-    struct timer timer;      /* ping, pong or close time-out, by state */
-    struct client_output *output;   /* NULL: nothing of its own to send */
+    struct seat seat;                  /* of a plain client, or a reader of events */
+    struct seat *in_flight;       /* whose bytes are being sent; NULL: its own output, or nothing */
+    uint64_t send_started;        /* when, by loop->now */
+    struct client_output *output; /* NULL: nothing of its own to send */
+    struct dialog *dialog;        /* of the JSON subprotocol; else NULL */
     struct client_deflate *deflate; /* NULL: nothing is compressed */
     struct grant *grant;            /* what its token allows; NULL: anonymous */
     struct client_rates *rates;     /* NULL: it has sent nothing that is counted */
+    struct request *request; /* of an HTTP request that waits for a channel's home; else NULL */
+    struct list_node link;   /* among the worker's clients */
+    struct timer timer;      /* ping, pong or close time-out, by state */
+    struct message_reader reader;
     struct address address;
     uint32_t pending; /* requests to channels' homes under way; the client stays until then */
     uint8_t kind;

@@ -24,19 +24,6 @@ static inline struct seat *seat_of(struct subscription *subscription) {
     return container_of(subscription, struct seat, subscription);
 }
 
-static inline void seat_init(struct seat *seat, struct client *client) {
-    seat->client = client;
-    list_init(&seat->turn);
-}
-
-/* A connection that asks for something for the first time. */
-static inline void client_init(struct client *client) {
-    if (client->seat.client != NULL)
-        return;
-    seat_init(&client->seat, client);
-    list_init(&client->ready);
-}
-
 static inline void client_set_timer(struct client *client, uint64_t duration) {
     struct loop *loop = worker_of(client)->loop;
     loop_start_timer(loop, &client->timer, loop->now + duration);
@@ -54,6 +41,9 @@ void client_free_output(struct client *client);
 
 /* There may be something to send from this seat's channel; client_serve() looks. */
 void seat_make_ready(struct seat *seat);
+
+/* What is to be sent from its channel, with its policy for who is not ready for each message. */
+struct bytes seat_next_range(struct seat *seat);
 
 /* Sends what comes next, unless a send is in flight. */
 void client_serve(struct client *client);
@@ -84,8 +74,7 @@ void client_make_prefix(const struct client *client, const struct channel_settin
 /* Ends its compression; harmless without any. */
 void client_free_deflate(struct client *client);
 
-/* ---- how much it may send (client_rates.c) ----------------------------------------------------
- */
+/* ---- how much it may send (client_rates.c) --------------------------------------------------- */
 
 /* Has it sent `count` messages, or control frames, or bytes too fast? Want of memory means no. */
 bool client_messages_too_fast(struct client *client, size_t count);
@@ -95,16 +84,23 @@ bool client_bytes_too_fast(struct client *client, size_t size);
 /* Harmless without any. */
 void client_free_rates(struct client *client);
 
-/* ---- the JSON subprotocol (dialog.c) -------------------------------------------------------- */
+/* ---- the JSON subprotocol (dialog.c, dialog_seats.c) ----------------------------------------- */
 
 enum error dialog_new(struct client *client);
 /* Ends it with all its seats, on which nothing may be unanswered. Harmless without any. */
 void dialog_free(struct client *client);
 void dialog_handle_message(struct client *client, bool text, struct bytes payload);
 void dialog_joined(struct seat *seat, enum error error);
+/* Ends the seat if it was given up and nothing of it is under way. */
 void dialog_try_to_leave(struct seat *seat);
-/* All of its seats look for something to send. */
+/* All of its seats look for something to send; one of them does. */
 void dialog_make_ready(struct client *client);
+void dialog_seat_ready(struct seat *seat);
+/*
+ * What comes next, and from whose log: the rest of a message where something else waits to go out,
+ * nothing else if that is all that may be sent, else the range of who has waited longest.
+ */
+struct bytes dialog_next(struct client *client, bool only_finish, struct seat **seat);
 
 /* ---- Server-Sent Events (events.c) ----------------------------------------------------------- */
 

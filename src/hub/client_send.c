@@ -7,10 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-enum {
-    REST_MAX = 64 * 1024,   /* of a half-sent message that is still sent to one who is closed */
-    FAIR_SHARE = 64 * 1024, /* bytes of a seat's turn where others wait */
-};
+enum { REST_MAX = 64 * 1024 }; /* of a half-sent message that is still sent to one who is closed */
 
 /* ---- its own output ------------------------------------------------------------------------- */
 
@@ -66,26 +63,25 @@ void client_free_output(struct client *client) {
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
+static enum slow_reader_policy policy_of(const struct seat *seat) {
+    return seat->subscription.channel->settings.slow_reader;
+}
+
 void seat_make_ready(struct seat *seat) {
     if (seat->subscription.state < SUBSCRIPTION_IDLE)
         return;
     subscription_set_busy(&seat->subscription, true);
-    if (!list_is_linked(&seat->turn))
-        list_append(&seat->client->ready, &seat->turn);
+    if (seat->client->dialog != NULL)
+        dialog_seat_ready(seat);
 }
 
 static bool is_half_sent(const struct seat *seat) {
     return seat != NULL && cursor_is_inside_message(&seat->subscription.cursor);
 }
 
-static bool is_alone(const struct seat *seat) {
-    return seat->turn.next == seat->turn.previous && list_is_linked(&seat->turn);
-}
-
-/* Of the newest message only, if the channel wants it so. */
-static void conflate(struct client *client, struct seat *seat) {
-    if (seat->subscription.channel->settings.slow_reader != SLOW_READER_LATEST || seat->leaving)
-        return;
+/* Of the newest message only. */
+static void conflate(struct seat *seat) {
+    struct client *client = seat->client;
     uint64_t missed = subscription_jump(&seat->subscription);
     if (missed == 0)
         return;
@@ -93,36 +89,10 @@ static void conflate(struct client *client, struct seat *seat) {
     client_tell_skipped(client, seat, missed);
 }
 
-/* The next range of who has waited longest. Where others wait too it is a bounded one. */
-static struct bytes take_turn(struct client *client) {
-    while (!list_is_empty(&client->ready)) {
-        struct seat *seat = container_of(client->ready.next, struct seat, turn);
-        struct bytes range = {0};
-        if (!seat->leaving) {
-            conflate(client, seat);
-            range = subscription_range(&seat->subscription);
-        }
-        if (range.size > 0) {
-            bool others = !is_alone(seat);
-            list_remove(&seat->turn);
-            list_append(&client->ready, &seat->turn);
-            client->current = seat;
-            return bytes_make(range.data,
-                              others && range.size > FAIR_SHARE ? FAIR_SHARE : range.size);
-        }
-        list_remove(&seat->turn);
-        subscription_set_busy(&seat->subscription, false);
-    }
-    return (struct bytes){0};
-}
-
-/* What comes next from the logs: the rest of a message when something else waits to go out. */
-static struct bytes next_of_log(struct client *client) {
-    struct seat *current = client->current;
-    bool only_finish = client->state >= CLIENT_CLOSING || client_has_output(client);
-    if (is_half_sent(current) && (only_finish || current->leaving || !is_alone(current)))
-        return cursor_rest_of_message(&current->subscription.cursor);
-    return only_finish ? (struct bytes){0} : take_turn(client);
+struct bytes seat_next_range(struct seat *seat) {
+    if (policy_of(seat) == SLOW_READER_LATEST)
+        conflate(seat);
+    return subscription_range(&seat->subscription);
 }
 
 /* Everything that it asked for has been answered. */
@@ -137,28 +107,61 @@ static void nothing_to_send(struct client *client) {
         client_finish_closing(client);
 }
 
-void client_serve(struct client *client) {
-    if (transport_is_sending(transport_of(client)) || transport_of(client)->stream.closing)
-        return;
-    struct bytes range = next_of_log(client);
-    client->send_started = worker_of(client)->loop->now;
-    if (client_has_output(client) && !is_half_sent(client->current)) {
-        send_output(client); /* it may be what a seat had to say before its range */
+static void send_range(struct client *client, struct seat *seat, struct bytes range) {
+    struct hub_worker *worker = worker_of(client);
+    if (transport_of(client)->stream.closing)
+        return; /* it could not be told what it missed */
+    client->in_flight = seat;
+    client->send_started = worker->loop->now;
+    counter_add(&worker->statistics.sends, 1);
+    transport_send(transport_of(client), range.data, range.size);
+}
+
+/* Its only seat, and nothing waits beside it: a broadcast is made of this. */
+static void serve_seat(struct client *client) {
+    struct seat *seat = &client->seat;
+    struct bytes range = {0};
+    if (seat->subscription.state == SUBSCRIPTION_BUSY)
+        range = seat_next_range(seat);
+    if (client->output != NULL) { /* what the seat has to say before its range */
+        client_serve(client);
     } else if (range.size > 0) {
-        client->in_flight = client->current;
-        counter_add(&worker_of(client)->statistics.sends, 1);
-        transport_send(transport_of(client), range.data, range.size);
+        send_range(client, seat, range);
     } else {
-        client_free_output(client);
+        subscription_set_busy(&seat->subscription, false);
         nothing_to_send(client);
     }
 }
 
-/* ---- slow readers --------------------------------------------------------------------------- */
-
-static enum slow_reader_policy policy_of(const struct seat *seat) {
-    return seat->subscription.channel->settings.slow_reader;
+/* The rest of a message goes out before its own output, and that before whose turn it is. */
+static void serve_many(struct client *client) {
+    struct seat *seat = &client->seat;
+    struct bytes range = {0};
+    if (client->dialog != NULL)
+        range =
+            dialog_next(client, client->output != NULL || client->state >= CLIENT_CLOSING, &seat);
+    else if (is_half_sent(seat))
+        range = cursor_rest_of_message(&seat->subscription.cursor);
+    if (client->output != NULL && !is_half_sent(seat))
+        send_output(client); /* it may be what a seat had to say before its range */
+    else if (range.size > 0)
+        send_range(client, seat, range);
+    else
+        nothing_to_send(client);
 }
+
+void client_serve(struct client *client) {
+    if (transport_is_sending(transport_of(client)) || transport_of(client)->stream.closing)
+        return;
+    if (client->output != NULL && !client_has_output(client))
+        client_free_output(client);
+    if (client->dialog == NULL && client->output == NULL && client->state < CLIENT_CLOSING)
+        serve_seat(client);
+    else
+        serve_many(client);
+}
+
+/* ---- slow readers --------------------------------------------------------------------------- */
 
 /* Moves the rest of a half-sent message in front of the output, so that the log's segment is free.
  */
@@ -268,7 +271,7 @@ void client_sent(struct transport *transport, size_t size, enum error error) {
         apply_slow_policy(client, seat);
         return;
     }
-    if (seat != NULL && seat->leaving)
+    if (seat != NULL && client->dialog != NULL)
         dialog_try_to_leave(seat);
     client_serve(client);
 }

@@ -1,23 +1,67 @@
-/* The JSON subprotocol, see docs/protocol.md. What other files call is in client_internal.h. */
+/*
+ * The JSON subprotocol, see docs/protocol.md: what its files share. What the rest of a client calls
+ * is in client_internal.h.
+ *
+ * dialog.c reads commands and carries them out; dialog_seats.c has the subscriptions and their
+ * turns; dialog_requests.c what is asked of channels' homes; dialog_reply.c what is answered.
+ */
 #ifndef RINGCAST_HUB_DIALOG_H
 #define RINGCAST_HUB_DIALOG_H
 
 #include "client_internal.h"
+#include "command.h"
 
 #define DIALOG_SUBPROTOCOL "ringcast.v1.json"
 
 /* A client's seat in one channel. */
 struct dialog_seat {
     struct seat seat;
-    struct map_node node; /* by name, in the dialog */
-    uint64_t id;          /* of the command that is to be answered: subscribe, then unsubscribe */
+    struct map_node node;  /* by name, in the dialog */
+    struct list_node turn; /* in the dialog's ready seats */
+    uint64_t id;           /* of the command that is to be answered: subscribe, then unsubscribe */
     bool has_id;
     bool wanted_past; /* it said where to begin, so it is told whether that was possible */
+    bool leaving;     /* as soon as nothing of it is in flight, half sent or unanswered */
     char name[];
 };
 
 struct dialog {
     struct map seats;
+    struct list_node ready; /* seats with something to send, who was served last at the end */
+    struct seat *current;   /* the last one that was sent something, or NULL */
 };
+
+/* ---- replies (dialog_reply.c) ---------------------------------------------------------------- */
+
+/* Appends `,"id":7` where the command had one. */
+enum error dialog_append_id(struct buffer *out, bool has_id, uint64_t id);
+
+/*
+ * Queues a reply, which it frees; client_serve() sends it. With an `error` there is none: who
+ * cannot be answered for want of memory is closed, for it would wait for ever.
+ */
+void dialog_reply(struct client *client, struct buffer *text, enum error error);
+
+void dialog_reply_error(struct client *client, bool has_id, uint64_t id, const char *code,
+                        const char *text);
+
+/* The same as the answer to a command. */
+void dialog_refuse(struct client *client, const struct command *command, const char *code,
+                   const char *text);
+
+const char *dialog_code_of_error(enum error error);
+
+/* ---- seats (dialog_seats.c) ------------------------------------------------------------------ */
+
+struct dialog_seat *dialog_find_seat(const struct client *client, struct bytes name);
+
+void dialog_subscribe(struct client *client, const struct command *command);
+void dialog_unsubscribe(struct client *client, const struct command *command);
+
+/* ---- asking homes (dialog_requests.c) -------------------------------------------------------- */
+
+void dialog_publish(struct client *client, const struct command *command);
+void dialog_ask_for_history(struct client *client, const struct command *command);
+void dialog_ask_for_state(struct client *client, const struct command *command);
 
 #endif

@@ -57,7 +57,7 @@ static void requested(struct http_connection *connection, const struct http_requ
     const struct hub_options *options = &worker->hub->options;
     struct target target = parse_target(worker, request->target);
     bool upgrade = ws_is_upgrade(request->fields);
-    client_init(client);
+    client->seat.client = client;
     if (worker->quiet)
         http_connection_refuse(connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                "the server is shutting down");

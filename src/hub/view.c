@@ -2,10 +2,6 @@
 
 #include <assert.h>
 
-static uint32_t filled_of(const struct view_segment *at) {
-    return atomic_load_explicit(&at->segment->filled, memory_order_acquire);
-}
-
 static uint32_t messages_of(const struct view_segment *at) {
     return atomic_load_explicit(&at->segment->messages, memory_order_acquire);
 }
@@ -77,7 +73,7 @@ uint64_t view_head_offset(const struct view *view) {
 /* `filled` is read first: it is published behind the count of messages. */
 void cursor_place_at_head(struct view *view, struct cursor *cursor) {
     struct view_segment *at = newest(view);
-    uint32_t filled = at == NULL ? 0 : filled_of(at);
+    uint32_t filled = at == NULL ? 0 : view_segment_filled(at);
     uint32_t message = at == NULL ? 0 : messages_of(at);
     while (message > 0 && at->segment->marks[message - 1].start >= filled)
         message--;
@@ -88,7 +84,7 @@ void cursor_place_at(struct view *view, struct cursor *cursor, uint64_t position
     list_for_each (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         const struct segment *segment = at->segment;
-        if (segment->base + filled_of(at) <= position)
+        if (segment->base + view_segment_filled(at) <= position)
             continue;
         uint32_t messages = messages_of(at);
         uint32_t message = 0;
@@ -106,7 +102,7 @@ void cursor_place_at_offset(struct view *view, struct cursor *cursor, uint64_t o
     list_for_each (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
         const struct segment *segment = at->segment;
-        uint32_t filled = filled_of(at);
+        uint32_t filled = view_segment_filled(at);
         uint32_t messages = messages_of(at);
         if (offset < segment->offset || offset - segment->offset > messages)
             continue;
@@ -125,21 +121,17 @@ void cursor_remove(struct cursor *cursor) {
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-struct bytes cursor_range(struct view *view, struct cursor *cursor) {
-    for (;;) {
-        if (cursor->at != NULL) {
-            uint32_t filled = filled_of(cursor->at);
-            if (cursor->position < filled)
-                return bytes_make(cursor->at->segment->data + cursor->position,
-                                  filled - cursor->position);
-        }
-        /* a segment is announced behind the last byte of the one before it */
-        struct view_segment *next = after(view, cursor->at);
-        if (next == NULL)
-            return (struct bytes){0};
+/* A segment is announced behind the last byte of the one before it. */
+struct bytes cursor_next_range(struct view *view, struct cursor *cursor) {
+    struct view_segment *next;
+    while ((next = after(view, cursor->at)) != NULL) {
         cursor_remove(cursor);
         enter(cursor, next, 0, 0);
+        uint32_t filled = view_segment_filled(next);
+        if (filled > 0)
+            return bytes_make(next->segment->data, filled);
     }
+    return (struct bytes){0};
 }
 
 /*
@@ -148,14 +140,14 @@ struct bytes cursor_range(struct view *view, struct cursor *cursor) {
  * is filled.
  */
 static uint32_t message_end(const struct cursor *cursor) {
-    uint32_t filled = filled_of(cursor->at);
+    uint32_t filled = view_segment_filled(cursor->at);
     uint32_t next = cursor->message + 1;
     return next < messages_of(cursor->at) ? cursor->at->segment->marks[next].start : filled;
 }
 
 uint32_t cursor_advance(struct cursor *cursor, size_t size) {
     uint32_t before = cursor->message;
-    uint32_t filled = filled_of(cursor->at);
+    uint32_t filled = view_segment_filled(cursor->at);
     uint32_t messages = messages_of(cursor->at);
     const struct mark *marks = cursor->at->segment->marks;
     cursor->position += (uint32_t)size;
@@ -167,17 +159,13 @@ uint32_t cursor_advance(struct cursor *cursor, size_t size) {
     return cursor->message - before;
 }
 
-uint64_t cursor_position(const struct cursor *cursor) {
-    return cursor->at == NULL ? 0 : cursor->at->segment->base + cursor->position;
-}
-
 uint64_t cursor_offset(const struct cursor *cursor) {
     return cursor->at == NULL ? 0 : cursor->at->segment->offset + cursor->message;
 }
 
 size_t cursor_distance(const struct cursor *cursor, uint64_t offset) {
     const struct segment *segment = cursor->at->segment;
-    uint32_t filled = filled_of(cursor->at);
+    uint32_t filled = view_segment_filled(cursor->at);
     uint32_t messages = messages_of(cursor->at);
     if (offset <= segment->offset + cursor->message)
         return 0;
@@ -203,7 +191,7 @@ struct bytes cursor_rest_of_message(const struct cursor *cursor) {
 struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) {
     list_for_each (node, &view->segments) {
         struct view_segment *at = container_of(node, struct view_segment, link);
-        if (at->segment->base + filled_of(at) > tail)
+        if (at->segment->base + view_segment_filled(at) > tail)
             return NULL;
         if (at->cursors > 0 && at != newest(view))
             return at;

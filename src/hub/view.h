@@ -54,17 +54,34 @@ void cursor_place_at_offset(struct view *view, struct cursor *cursor, uint64_t o
 /* Takes a cursor out of its view. */
 void cursor_remove(struct cursor *cursor);
 
+static inline uint32_t view_segment_filled(const struct view_segment *at) {
+    return atomic_load_explicit(&at->segment->filled, memory_order_acquire);
+}
+
+/* For cursor_range(), at the end of a segment: what there is in those behind it. */
+struct bytes cursor_next_range(struct view *view, struct cursor *cursor);
+
 /*
  * The bytes from the cursor up to the end of what is filled in its segment; steps into the next
  * segment first when it is at the end of one. Empty at the head.
  */
-struct bytes cursor_range(struct view *view, struct cursor *cursor);
+static inline struct bytes cursor_range(struct view *view, struct cursor *cursor) {
+    if (cursor->at != NULL) {
+        uint32_t filled = view_segment_filled(cursor->at);
+        if (cursor->position < filled)
+            return bytes_make(cursor->at->segment->data + cursor->position,
+                              filled - cursor->position);
+    }
+    return cursor_next_range(view, cursor);
+}
 
 /* Moves over `size` bytes of the last range; returns how many messages ended in them. */
 uint32_t cursor_advance(struct cursor *cursor, size_t size);
 
 /* The cursor's position in the log. */
-uint64_t cursor_position(const struct cursor *cursor);
+static inline uint64_t cursor_position(const struct cursor *cursor) {
+    return cursor->at == NULL ? 0 : cursor->at->segment->base + cursor->position;
+}
 
 /* The offset of the message that it stands at, or inside of. */
 uint64_t cursor_offset(const struct cursor *cursor);

@@ -14,10 +14,6 @@ uint8_t *multishot_buffer(const struct multishot *multishot, unsigned index) {
     return multishot->buffers + (size_t)index * multishot->buffer_size;
 }
 
-static bool is_multishot(const struct operation *operation) {
-    return operation->kind == OPERATION_ACCEPT || operation->kind == OPERATION_RECEIVE;
-}
-
 static void wait_to_arm(struct multishot *multishot, struct operation *operation) {
     struct waiting *waiting = operation->served ? &multishot->served : &multishot->starved;
     operation->state = OPERATION_WAITING;
@@ -43,6 +39,10 @@ static struct operation *take_waiting(struct multishot *multishot) {
 
 void multishot_complete(struct multishot *multishot, struct ring *ring, struct operation *operation,
                         const struct raw_result *raw, ring_dispatch *dispatch, void *context) {
+    if (!operation_is_multishot(operation)) {
+        operation_complete_once(operation, raw->result, dispatch, context);
+        return;
+    }
     struct completion completion = {.descriptor = -1, .more = raw->more};
     bool receive = operation->kind == OPERATION_RECEIVE;
     operation->served |= receive && raw->result > 0;
@@ -55,13 +55,13 @@ void multishot_complete(struct multishot *multishot, struct ring *ring, struct o
         completion.error = error_from_errno(-raw->result);
     else if (receive && raw->result == 0)
         completion.error = ERROR_END_OF_STREAM;
-    else if (operation->kind == OPERATION_ACCEPT)
-        completion.descriptor = raw->result;
-    else
+    else if (receive)
         completion.size = (uint32_t)raw->result;
+    else
+        completion.descriptor = raw->result;
     if (!completion.more) {
         /* a multishot may end with a success, for instance when completions overflow */
-        completion.more = is_multishot(operation) && completion.error == ERROR_NONE;
+        completion.more = completion.error == ERROR_NONE;
         if (completion.more)
             wait_to_arm(multishot, operation);
         else

@@ -39,7 +39,23 @@ void multishot_init(struct multishot *multishot, void (*give_buffer)(struct ring
 
 uint8_t *multishot_buffer(const struct multishot *multishot, unsigned index);
 
-/* Dispatches the completion that a raw result means to `operation`. */
+static inline bool operation_is_multishot(const struct operation *operation) {
+    return operation->kind == OPERATION_ACCEPT || operation->kind == OPERATION_RECEIVE;
+}
+
+/* What is not multishot completes once. A broadcast is made of this: it is kept short. */
+static inline void operation_complete_once(struct operation *operation, int32_t result,
+                                           ring_dispatch *dispatch, void *context) {
+    struct completion completion = {.descriptor = -1};
+    if (result < 0)
+        completion.error = error_from_errno(-result);
+    else
+        completion.size = (uint32_t)result;
+    operation->state = OPERATION_IDLE;
+    dispatch(context, operation, &completion);
+}
+
+/* Dispatches the completion that a raw result means to `operation`, of whatever kind. */
 void multishot_complete(struct multishot *multishot, struct ring *ring, struct operation *operation,
                         const struct raw_result *raw, ring_dispatch *dispatch, void *context);
 

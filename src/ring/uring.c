@@ -135,6 +135,10 @@ static void give_buffer(struct ring *ring, unsigned index) {
 
 static void complete(struct uring *uring, struct operation *operation, int32_t result,
                      uint32_t flags, ring_dispatch *dispatch, void *context) {
+    if (!operation_is_multishot(operation)) {
+        operation_complete_once(operation, result, dispatch, context);
+        return;
+    }
     bool has_buffer = (flags & IORING_CQE_F_BUFFER) != 0;
     const struct raw_result raw = {
         .result = result,
@@ -147,14 +151,15 @@ static void complete(struct uring *uring, struct operation *operation, int32_t r
 /* Only what is there when the turn begins to dispatch: a busy peer cannot keep the loop here. */
 static void dispatch_completions(struct uring *uring, ring_dispatch *dispatch, void *context) {
     struct io_uring_cqe *entry;
-    for (unsigned left = io_uring_cq_ready(&uring->io); left > 0; left--) {
-        if (io_uring_peek_cqe(&uring->io, &entry) != 0)
+    unsigned head, left = io_uring_cq_ready(&uring->io);
+    uring->ring.statistics.completions += left;
+    io_uring_for_each_cqe(&uring->io, head, entry) {
+        if (left-- == 0)
             break;
         uint64_t whom = io_uring_cqe_get_data64(entry);
         int32_t result = entry->res;
         uint32_t flags = entry->flags;
-        io_uring_cqe_seen(&uring->io, entry);
-        uring->ring.statistics.completions++;
+        io_uring_cq_advance(&uring->io, 1); /* the entry's place is free for the next submit */
         if (whom == WAKE_UP)
             arm_wake_up(uring);
         else if (whom != NOBODY)

@@ -376,9 +376,8 @@ void transport_cancel_send(struct transport *transport) {
         stream_cancel_send(&transport->stream);
 }
 
-bool transport_is_sending(const struct transport *transport) {
-    return transport->secure == NULL ? stream_is_sending(&transport->stream)
-                                     : transport->secure->user_size > 0;
+bool transport_is_sending_secure(const struct transport *transport) {
+    return transport->secure->user_size > 0;
 }
 
 /* close_notify goes out with what is there; the FIN only matters to plain peers. */

@@ -173,7 +173,7 @@ static struct bytes take_payload(struct message_reader *reader, struct slice *sl
     uint8_t *data = slice_take(slice, size);
     if (!reader->client && size > 0) {
         frame_mask(data, size, reader->mask, reader->phase);
-        reader->phase = (uint8_t)((reader->phase + size) % FRAME_MASK_SIZE);
+        reader->phase = (reader->phase + size) & (FRAME_MASK_SIZE - 1);
     }
     reader->frame_left -= size;
     reader->in_frame = reader->frame_left > 0;

@@ -109,6 +109,32 @@ static void frames_right_behind_the_handshake(void **state) {
     hub_end();
 }
 
+/* ---- idle clients ---------------------------------------------------------------------------- */
+
+/* How large that is, the compiler checks: see src/hub/client.c. */
+static void an_idle_client_holds_one_block_of_memory(void **state) {
+    (void)state;
+    begin();
+    int first = join("a"), second = join("a");
+    send_text(second, "the answers to the handshakes are out");
+    expect_text(first, "the answers to the handshakes are out");
+    size_t before = memory_live_blocks();
+    int third = join("a");
+    wait_until(hub_count(clients) == 3);
+    wait_until(memory_live_blocks() == before + 1);
+    send_frame(third, 0x01, "frag", 4);
+    send_frame(third, 0x80, "ment", 4);
+    expect_text(first, "fragment");
+    send_frame(third, 0x89, "p", 1);
+    assert_true(read_frame(third));
+    wait_until(memory_live_blocks() == before + 1);
+    leave(third);
+    wait_until(memory_live_blocks() == before);
+    leave(second);
+    leave(first);
+    hub_end();
+}
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 static void a_message_goes_to_all_others_with_its_prefix(void **state) {
@@ -520,6 +546,7 @@ int main(void) {
         client_test(too_many_channels_are_refused),
         client_test(names_of_channels),
         client_test(frames_right_behind_the_handshake),
+        client_test(an_idle_client_holds_one_block_of_memory),
         client_test(a_message_goes_to_all_others_with_its_prefix),
         client_test(a_fragmented_message_arrives_whole),
         client_test(publishing_where_only_the_service_may),
