@@ -48,6 +48,8 @@ void dialog_refuse(struct client *client, const struct command *command, const c
 const char *dialog_code_of_error(enum error error) {
     if (error == ERROR_LIMIT_REACHED)
         return "limit";
+    if (error == ERROR_NOT_FOUND)
+        return "no_channel";
     return error == ERROR_PERMISSION_DENIED ? "not_allowed" : "no_memory";
 }
 

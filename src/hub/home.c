@@ -106,6 +106,14 @@ enum error home_find(struct hub_worker *worker, struct bytes name, struct home *
     return ERROR_NONE;
 }
 
+enum error home_look_up(struct hub_worker *worker, struct bytes name, struct home **home) {
+    const struct hub_options *options = &worker->hub->options;
+    if (map_find(&worker->homes, name) == NULL &&
+        !options->channel_settings(options->context, name).listed)
+        return ERROR_NOT_FOUND;
+    return home_find(worker, name, home);
+}
+
 /* ---- telling readers ------------------------------------------------------------------------ */
 
 static void deliver_segment(struct letter *letter) {

@@ -113,6 +113,10 @@ struct publish {
 /* Finds the home of a name on its worker, or makes it. */
 enum error home_find(struct hub_worker *worker, struct bytes name, struct home **home);
 
+/* The same for who only asks: nothing comes to be by that, but a channel that the config names is
+ * always there. ERROR_NOT_FOUND. */
+enum error home_look_up(struct hub_worker *worker, struct bytes name, struct home **home);
+
 /*
  * Encodes a message and appends it to the logs, to all or to none; the readers hear of it at the
  * end of the turn.

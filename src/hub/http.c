@@ -166,6 +166,10 @@ static void described(struct request *request) {
     struct client *client = take_back(request);
     struct buffer json = {0};
     enum error error = request->error;
+    if (error == ERROR_NOT_FOUND) {
+        refuse(client, HTTP_STATUS_NOT_FOUND, "there is no such channel");
+        return;
+    }
     if (error == ERROR_NONE)
         error = append_place(&json, request);
     if (error == ERROR_NONE)
@@ -181,6 +185,10 @@ static void remembered(struct request *request) {
     struct client *client = take_back(request);
     struct buffer json = {0};
     enum error error = request->error;
+    if (error == ERROR_NOT_FOUND) {
+        refuse(client, HTTP_STATUS_NOT_FOUND, "there is no such channel");
+        return;
+    }
     if (error == ERROR_NONE)
         error = append_place(&json, request);
     if (error == ERROR_NONE)

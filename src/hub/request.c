@@ -149,8 +149,10 @@ static enum error remember(struct request *request, struct home *home) {
 }
 
 static enum error perform(struct request *request, struct hub_worker *worker) {
+    struct bytes name = bytes_make(request->data, request->name_size);
     struct home *home;
-    enum error error = home_find(worker, bytes_make(request->data, request->name_size), &home);
+    enum error error = request->kind == REQUEST_PUBLISH ? home_find(worker, name, &home)
+                                                        : home_look_up(worker, name, &home);
     if (error != ERROR_NONE)
         return error;
     if (request->kind == REQUEST_PUBLISH)

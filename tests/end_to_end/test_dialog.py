@@ -166,6 +166,14 @@ async def test_history_and_state(service):
         assert (state["offset"], state["own"], state["delivered"]) == (60, 60, 0)
 
 
+async def test_asking_makes_no_channel(service):
+    name = fresh_name()
+    async with connect(service) as client:
+        for command in ("history", "state") * 2:
+            answer = await client.command(command, channel=name)
+            assert (answer["type"], answer["code"]) == ("error", "no_channel")
+
+
 async def test_many_channels_are_served_fairly(service):
     """A flood in one channel does not keep the others waiting for its end."""
     flood, quiet = fresh_name(), [fresh_name() for _ in range(20)]

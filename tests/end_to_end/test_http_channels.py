@@ -122,7 +122,7 @@ REFUSED = [
 async def test_what_is_refused_leaves_the_connection(service, status, method, path, body, fields):
     async with await Connection.open(service.hub) as http:
         assert (await ask(http, method, path, body, **fields))[0] == status
-        assert (await ask(http, "GET", "/channels/a"))[0] == 200
+        assert (await ask(http, "POST", "/channels/a", b"x"))[0] == 201
 
 
 async def test_gone_before_the_answer(service):
@@ -132,7 +132,19 @@ async def test_gone_before_the_answer(service):
         await connection.drain()
         connection.abort()
     async with await Connection.open(service.hub) as http:
-        assert (await ask(http, "GET", "/channels/a"))[0] == 200
+        assert (await ask(http, "POST", "/channels/a", b"x"))[0] == 201
+
+
+async def test_asking_makes_no_channel(service):
+    name = fresh_name()
+    async with await Connection.open(service.hub) as http:
+        for path in (f"/channels/{name}", f"/channels/{name}?since=0") * 2:
+            status, answer = await ask(http, "GET", path)
+            assert (status, answer) == (404, {"error": "there is no such channel"})
+        status, state = await ask(http, "GET", "/channels/closed")  # the config names it
+        assert (status, state["offset"], state["subscribers"]) == (200, 0, 0)
+        assert (await ask(http, "POST", f"/channels/{name}", b"x"))[0] == 201
+        assert (await ask(http, "GET", f"/channels/{name}"))[0] == 200
 
 
 # ---- Server-Sent Events ----------------------------------------------------------------------------
