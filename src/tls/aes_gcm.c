@@ -1,6 +1,7 @@
 #include "aes_gcm.h"
 
 #include <assert.h>
+#include <nettle/aes.h>
 #include <nettle/gcm.h>
 #include <nettle/memops.h>
 #include <string.h>
@@ -24,76 +25,54 @@ bool aes_gcm_is_accelerated(void) {
 #endif
 }
 
-/* ---- AES-128 ----------------------------------------------------------------------------------
- */
+/* AES with either length of key, under GCM. Holds secrets: to be wiped. */
+struct state {
+    union {
+        struct aes128_ctx aes128;
+        struct aes256_ctx aes256;
+    } cipher;
+    nettle_cipher_func *encrypt_blocks;
+    struct gcm_key key;
+    struct gcm_ctx gcm;
+};
 
-static void begin_128(struct gcm_aes128_ctx *context, const struct aes_gcm *gcm) {
-    gcm_aes128_set_key(context, gcm->key);
-    gcm_aes128_set_iv(context, AES_GCM_NONCE_SIZE, gcm->nonce);
-    gcm_aes128_update(context, gcm->additional.size, gcm->additional.data);
+static void begin(struct state *state, const struct aes_gcm *gcm) {
+    assert(gcm->key_size == AES128_KEY_SIZE || gcm->key_size == AES256_KEY_SIZE);
+    if (gcm->key_size == AES128_KEY_SIZE) {
+        aes128_set_encrypt_key(&state->cipher.aes128, gcm->key);
+        state->encrypt_blocks = (nettle_cipher_func *)aes128_encrypt;
+    } else {
+        aes256_set_encrypt_key(&state->cipher.aes256, gcm->key);
+        state->encrypt_blocks = (nettle_cipher_func *)aes256_encrypt;
+    }
+    gcm_set_key(&state->key, &state->cipher, state->encrypt_blocks);
+    gcm_set_iv(&state->gcm, &state->key, AES_GCM_NONCE_SIZE, gcm->nonce);
+    gcm_update(&state->gcm, &state->key, gcm->additional.size, gcm->additional.data);
 }
 
-static void encrypt_128(const struct aes_gcm *gcm, struct bytes text, uint8_t *out, uint8_t *tag) {
-    struct gcm_aes128_ctx context;
-    begin_128(&context, gcm);
-    gcm_aes128_encrypt(&context, text.size, out, text.data);
-    gcm_aes128_digest(&context, AES_GCM_TAG_SIZE, tag);
-    explicit_bzero(&context, sizeof context);
+static void end(struct state *state, uint8_t *tag) {
+    gcm_digest(&state->gcm, &state->key, &state->cipher, state->encrypt_blocks, AES_GCM_TAG_SIZE,
+               tag);
+    explicit_bzero(state, sizeof *state);
 }
-
-static void decrypt_128(const struct aes_gcm *gcm, struct bytes text, uint8_t *out, uint8_t *tag) {
-    struct gcm_aes128_ctx context;
-    begin_128(&context, gcm);
-    gcm_aes128_decrypt(&context, text.size, out, text.data);
-    gcm_aes128_digest(&context, AES_GCM_TAG_SIZE, tag);
-    explicit_bzero(&context, sizeof context);
-}
-
-/* ---- AES-256 ----------------------------------------------------------------------------------
- */
-
-static void begin_256(struct gcm_aes256_ctx *context, const struct aes_gcm *gcm) {
-    gcm_aes256_set_key(context, gcm->key);
-    gcm_aes256_set_iv(context, AES_GCM_NONCE_SIZE, gcm->nonce);
-    gcm_aes256_update(context, gcm->additional.size, gcm->additional.data);
-}
-
-static void encrypt_256(const struct aes_gcm *gcm, struct bytes text, uint8_t *out, uint8_t *tag) {
-    struct gcm_aes256_ctx context;
-    begin_256(&context, gcm);
-    gcm_aes256_encrypt(&context, text.size, out, text.data);
-    gcm_aes256_digest(&context, AES_GCM_TAG_SIZE, tag);
-    explicit_bzero(&context, sizeof context);
-}
-
-static void decrypt_256(const struct aes_gcm *gcm, struct bytes text, uint8_t *out, uint8_t *tag) {
-    struct gcm_aes256_ctx context;
-    begin_256(&context, gcm);
-    gcm_aes256_decrypt(&context, text.size, out, text.data);
-    gcm_aes256_digest(&context, AES_GCM_TAG_SIZE, tag);
-    explicit_bzero(&context, sizeof context);
-}
-
-/* ---- both -------------------------------------------------------------------------------------
- */
 
 void aes_gcm_encrypt(const struct aes_gcm *gcm, struct bytes text, uint8_t *out,
                      uint8_t tag[AES_GCM_TAG_SIZE]) {
-    assert(gcm->key_size == AES128_KEY_SIZE || gcm->key_size == AES256_KEY_SIZE);
-    if (gcm->key_size == AES128_KEY_SIZE)
-        encrypt_128(gcm, text, out, tag);
-    else
-        encrypt_256(gcm, text, out, tag);
+    struct state state;
+    begin(&state, gcm);
+    gcm_encrypt(&state.gcm, &state.key, &state.cipher, state.encrypt_blocks, text.size, out,
+                text.data);
+    end(&state, tag);
 }
 
 bool aes_gcm_decrypt(const struct aes_gcm *gcm, struct bytes text, uint8_t *out,
                      const uint8_t tag[AES_GCM_TAG_SIZE]) {
+    struct state state;
     uint8_t computed[AES_GCM_TAG_SIZE];
-    assert(gcm->key_size == AES128_KEY_SIZE || gcm->key_size == AES256_KEY_SIZE);
-    if (gcm->key_size == AES128_KEY_SIZE)
-        decrypt_128(gcm, text, out, computed);
-    else
-        decrypt_256(gcm, text, out, computed);
+    begin(&state, gcm);
+    gcm_decrypt(&state.gcm, &state.key, &state.cipher, state.encrypt_blocks, text.size, out,
+                text.data);
+    end(&state, computed);
     bool authentic = memeql_sec(computed, tag, AES_GCM_TAG_SIZE) != 0;
     if (!authentic && text.size > 0)
         explicit_bzero(out, text.size);
