@@ -13,7 +13,7 @@ FROM ${BASE}
 RUN apt-get update -q \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates libbrotli1 libcares2 libcjson1 libidn2-0 libllhttp9.2 liburing2 libnettle8t64 libwolfssl42t64 \
-        libgmp10 libhogweed6t64 libzstd1 zlib1g \
+        libgmp10 libhogweed6t64 libpsl5t64 libzstd1 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /ringcast /usr/local/bin/ringcast
 # A library that is missing above stops the build here, not a container at its start.

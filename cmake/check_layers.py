@@ -26,6 +26,7 @@ THIRD_PARTY = [
     (re.compile(r"^nettle/"), None),
     (re.compile(r"^gmp\.h"), "GMP"),
     (re.compile(r"^idn2\.h"), "libidn2"),
+    (re.compile(r"^libpsl\.h"), "libpsl"),
     (re.compile(r"^llhttp\.h"), "llhttp"),
     (re.compile(r"^(cjson/)?cJSON\.h"), "cJSON"),
     (re.compile(r"^(zlib|zconf)\.h"), "zlib"),

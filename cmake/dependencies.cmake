@@ -20,6 +20,7 @@ ringcast_dependency(nettle "nettle>=3.8")
 ringcast_dependency(hogweed "hogweed>=3.8") # the public-key part of nettle, over GMP
 target_link_libraries(dependency_hogweed INTERFACE gmp)
 ringcast_dependency(idn2 "libidn2>=2.3")
+ringcast_dependency(psl "libpsl>=0.21")
 ringcast_dependency(zlib "zlib>=1.2.13")
 ringcast_dependency(brotli "libbrotlidec>=1.0.9")
 ringcast_dependency(zstd "libzstd>=1.5.4")

@@ -79,6 +79,7 @@ struct config_fetch {
     unsigned redirects;   /* that one fetch follows */
     unsigned retries;     /* beyond the first attempt */
     enum config_private_addresses private_addresses;
+    bool cookies;    /* what origins set is kept and sent back */
     size_t max_body; /* after decoding */
     struct config_fetch_timeout timeout;
     char *proxy;       /* an http URL, "environment", or NULL */

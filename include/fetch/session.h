@@ -38,6 +38,7 @@ struct session_options {
     const char *http_proxy;   /* "http://[USER:PASSWORD@]HOST:PORT" for URLs of http; NULL: none */
     const char *https_proxy;  /* the same for URLs of https */
     const char *no_proxy;     /* who is asked directly all the same, see src/fetch/proxy.h */
+    bool cookies;             /* keep what origins set, and send it back */
     const char *authorities;  /* PEM file instead of the system's; NULL: the system's */
 };
 
@@ -64,7 +65,7 @@ typedef void fetch_done(void *context, struct fetch_result *result);
 
 /*
  * A session on `loop` that hashes on `pool`; both are borrowed. ERROR_URL_…: a proxy is no http
- * URL.
+ * URL. ERROR_UNSUPPORTED: cookies without a list of public suffixes.
  */
 enum error session_new(struct loop *loop, struct pool *pool, const struct session_options *options,
                        struct session **session);

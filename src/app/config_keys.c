@@ -81,6 +81,7 @@ static const struct config_key keys[] = {
     KEY(fetch.retries,           count,         "2",              RANGE(0, 10)),
     KEY(fetch.private_addresses, choice,        "configured",
         CHOICES("configured", "always", "never")),
+    KEY(fetch.cookies,           flag,          "false",          ANY),
     KEY(fetch.max_body,          size,          "32MiB",          RANGE(1, TIB)),
     KEY(fetch.timeout.total,     duration,      "60s",            RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.attempt,   duration,      "30s",            RANGE(10 * MS, HOUR)),

@@ -88,6 +88,12 @@ static bool take_unordered(struct fetch_arguments *parsed, const char *value) {
     return true;
 }
 
+static bool take_cookies(struct fetch_arguments *parsed, const char *value) {
+    (void)value;
+    parsed->cookies = true;
+    return true;
+}
+
 static bool take_config(struct fetch_arguments *parsed, const char *value) {
     parsed->config = value;
     return true;
@@ -230,6 +236,7 @@ static const struct option {
     {"--data", "a text, or @FILE", take_body},
     {"--basic", "USER:PASSWORD, or @FILE", take_basic},
     {"--bearer", "a token, or @FILE", take_bearer},
+    {"--cookies", NULL, take_cookies},
     {"--proxy", "an http URL, or environment", take_proxy},
     {"--no-proxy", "a list of hosts", take_no_proxy},
     {"--ca", "the path of a PEM file", take_authorities},
@@ -301,6 +308,7 @@ bool fetch_arguments_apply(const struct fetch_arguments *parsed, struct config_f
         config->redirects = parsed->redirects.value;
     if (parsed->timeout > 0)
         config->timeout.total = parsed->timeout;
+    config->cookies |= parsed->cookies;
     return replace_text(&config->proxy, parsed->proxy) &&
            replace_text(&config->no_proxy, parsed->no_proxy);
 }

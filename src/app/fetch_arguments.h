@@ -19,6 +19,7 @@ struct fetch_arguments {
     enum fetch_format format;
     bool fail_fast;
     bool unordered;
+    bool cookies;
     struct fetch_count concurrency, per_host, retries, redirects;
     const char *proxy; /* NULL: not given, likewise the next */
     const char *no_proxy;

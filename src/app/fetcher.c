@@ -42,6 +42,7 @@ struct session_options fetcher_options(const struct config *config) {
         .redirects = fetch->redirects,
         .retries = fetch->retries,
         .private_addresses = (enum private_addresses)fetch->private_addresses,
+        .cookies = fetch->cookies,
         .max_body = fetch->max_body,
         .inline_below = config->hash.inline_below,
         .total_timeout = fetch->timeout.total,

@@ -43,6 +43,7 @@ static const struct command {
      "  --data TEXT|@FILE the request's body, by POST unless -X says otherwise\n"
      "  --basic USER:PASSWORD|@FILE, --bearer TOKEN|@FILE\n"
      "                    credentials, for the URLs' own origins only\n"
+     "  --cookies         keep the cookies that origins set, and send them back, until the end\n"
      "  --proxy URL       an http proxy; environment: as http_proxy, https_proxy and no_proxy say\n"
      "  --no-proxy LIST   hosts that are asked without it: names, addresses, ranges, *\n"
      "  --ca FILE         trust these certificate authorities (PEM) instead of the system's\n\n"

@@ -102,8 +102,8 @@ enum error buffer_format(struct buffer *buffer, const char *format, ...) {
     va_list arguments;
     size_t room = buffer->capacity - buffer->size;
     va_start(arguments, format);
-    int length =
-        vsnprintf((char *)buffer->data + (room > 0 ? buffer->size : 0), room, format, arguments);
+    char *place = room > 0 ? (char *)buffer->data + buffer->size : NULL; /* C17 has no NULL + 0 */
+    int length = vsnprintf(place, room, format, arguments);
     va_end(arguments);
     assert(length >= 0);
     if ((size_t)length < room) {

@@ -288,11 +288,33 @@ static bool is_unchanged(const struct fetch *fetch) {
            strcmp(validators->url, fetch->result.final_url) == 0;
 }
 
+struct cookie_party attempt_party(const struct fetch *fetch) {
+    return (struct cookie_party){.url = &fetch->hop.url,
+                                 .is_secure = fetch->hop.url.scheme == URL_HTTPS &&
+                                              !fetch->result.unverified};
+}
+
+/* Of any response, whatever becomes of it; not from trailers. */
+static enum error take_cookies(struct fetch *fetch, const struct http_response *response) {
+    const struct cookie_party party = attempt_party(fetch);
+    bool changed = false;
+    if (fetch->session->jar == NULL)
+        return ERROR_NONE;
+    enum error error =
+        cookie_jar_take(fetch->session->jar, &party, response->fields,
+                        (int64_t)(ring_wall(fetch_loop(fetch)->ring) / SECOND), &changed);
+    fetch->jar_changed |= changed;
+    return error;
+}
+
 static void take_head(struct fetch *fetch, const struct http_response *response) {
     fetch->result.status = response->status;
     fetch->result.http_minor = response->minor_version;
     fetch->attempt.state = ATTEMPT_READING;
-    if (is_success(response->status) && !is_head(fetch))
+    enum error error = take_cookies(fetch, response);
+    if (error != ERROR_NONE)
+        attempt_fail(fetch, error);
+    else if (is_success(response->status) && !is_head(fetch))
         begin_body(fetch, response);
 }
 

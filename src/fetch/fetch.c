@@ -156,7 +156,7 @@ static void follow(struct fetch *fetch) {
         address_policy_note(&fetch->policy, &fetch->attempt.address);
     enum error error =
         hop_follow(&fetch->hop, fetch->result.status, buffer_bytes(&fetch->attempt.location),
-                   fetch->session->options.redirects, false);
+                   fetch->session->options.redirects, fetch->jar_changed);
     if (error == ERROR_NONE)
         error = set_final_url(fetch);
     fetch->result.redirects = fetch->hop.count;

@@ -70,6 +70,7 @@ struct fetch {
     struct task finish;
     uint64_t started; /* 0: it has not got a slot yet */
     uint8_t state;    /* enum fetch_state */
+    bool jar_changed; /* by a response on its way: what was asked before may be answered anew */
     fetch_done *done;
     void *context;
     struct fetch_result result;
@@ -118,6 +119,9 @@ void attempt_time_out(struct fetch *fetch, const char *what, uint64_t limit);
 /* From now on the phase timer watches this. */
 void attempt_begin_phase(struct fetch *fetch, enum attempt_state state, const char *name,
                          uint64_t limit);
+
+/* What the connection may be trusted with, for the cookie jar. */
+struct cookie_party attempt_party(const struct fetch *fetch);
 
 /* What the last step took: nanoseconds since this was called last, or since the phase began. */
 uint64_t attempt_step(struct fetch *fetch);

@@ -1,13 +1,14 @@
 /* What a request says: the fields that were asked for, and ours where those are silent. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "fetch.h"
 #include "http/writer.h"
 
 #define USER_AGENT "ringcast/" RINGCAST_VERSION
 #define ACCEPT     "text/html,application/xhtml+xml,*/*;q=0.8"
 
-enum { OWN_FIELDS_MAX = 7 };
+enum { OWN_FIELDS_MAX = 8 };
 
 /* Written by ourselves alone: framing, the connection, and whom the message is for. */
 static const char *const reserved[] = {
@@ -36,6 +37,12 @@ struct head {
 
 static void add(struct head *head, const char *name, struct bytes value) {
     head->fields[head->count++] = (struct http_field){bytes_of(name), value};
+}
+
+static bool carries(const struct fetch *fetch, const char *name) {
+    struct bytes value;
+    return http_fields_find(fetch->request.fields, name, &value) &&
+           hop_carries(&fetch->hop, bytes_of(name));
 }
 
 /* What the request asks for on this hop, without its Authorization when that is given apart. */
@@ -72,7 +79,7 @@ static bool asks_proxy(const struct fetch *fetch) {
     return fetch->origin->proxy != NULL && fetch->origin->trust == NULL;
 }
 
-static void add_all(struct head *head) {
+static void add_all(struct head *head, struct bytes cookies) {
     const struct fetch *fetch = head->fetch;
     add_default(head, "User-Agent", USER_AGENT);
     add_default(head, "Accept", ACCEPT);
@@ -81,6 +88,8 @@ static void add_all(struct head *head) {
         add(head, "Authorization", bytes_of(fetch->request.authorization));
     if (asks_proxy(fetch) && fetch->origin->proxy->authorization != NULL)
         add(head, "Proxy-Authorization", bytes_of(fetch->origin->proxy->authorization));
+    if (cookies.size > 0)
+        add(head, "Cookie", cookies);
     add_validators(head);
     add_requested(head);
 }
@@ -101,6 +110,15 @@ static enum error append_target(const struct fetch *fetch, struct buffer *out) {
                              : url_append_target(&fetch->hop.url, out);
 }
 
+/* Cookies that the request itself names go in place of those in the jar. */
+static enum error append_cookies(const struct fetch *fetch, struct buffer *out) {
+    const struct cookie_party party = attempt_party(fetch);
+    if (fetch->session->jar == NULL || carries(fetch, "cookie"))
+        return ERROR_NONE;
+    return cookie_jar_append(fetch->session->jar, &party,
+                             (int64_t)(ring_wall(fetch_loop(fetch)->ring) / SECOND), out);
+}
+
 enum error head_write(struct fetch *fetch, struct buffer *out) {
     struct buffer *scratch = &fetch->session->scratch;
     struct bytes body = fetch->hop.has_body ? fetch->request.body : bytes_make(NULL, 0);
@@ -110,13 +128,16 @@ enum error head_write(struct fetch *fetch, struct buffer *out) {
     size_t target_size = scratch->size;
     if (error == ERROR_NONE)
         error = url_append_host_header(&fetch->hop.url, scratch);
+    size_t host_size = scratch->size - target_size;
+    if (error == ERROR_NONE)
+        error = append_cookies(fetch, scratch);
     if (error != ERROR_NONE)
         return error;
-    add_all(&head);
+    add_all(&head, bytes_after(buffer_bytes(scratch), target_size + host_size));
     const struct http_request_head written = {
         .method = fetch->hop.method,
         .target = bytes_make(scratch->data, target_size),
-        .host = bytes_after(buffer_bytes(scratch), target_size),
+        .host = bytes_make(scratch->data + target_size, host_size),
         .fields = {head.fields, head.count},
         .content_length = content_length(fetch, body),
     };

@@ -158,6 +158,7 @@ static void finish_close(void *context) {
     void (*closed)(void *) = session->closed;
     void *closed_context = session->closed_context;
     trust_free_all(session);
+    cookie_jar_free(session->jar);
     proxies_fini(&session->proxies);
     buffer_fini(&session->scratch);
     memory_free(session);
@@ -182,9 +183,12 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
     session->options = *options;
     enum error error = proxies_init(&session->proxies, options->http_proxy, options->https_proxy,
                                     options->no_proxy);
+    if (error == ERROR_NONE && options->cookies)
+        error = cookie_jar_new(&session->jar);
     if (error == ERROR_NONE)
         error = resolver_new(loop, options->dns_timeout, options->name_servers, &session->resolver);
     if (error != ERROR_NONE) {
+        cookie_jar_free(session->jar);
         proxies_fini(&session->proxies);
         memory_free(session);
         return error;

@@ -3,6 +3,7 @@
 #define RINGCAST_FETCH_SESSION_INTERNAL_H
 
 #include "base/map.h"
+#include "cookie_jar.h"
 #include "fetch/session.h"
 #include "http/response.h"
 #include "net/resolver.h"
@@ -45,6 +46,7 @@ struct session {
     struct resolver *resolver;
     struct list_node trusts;
     struct proxies proxies;
+    struct cookie_jar *jar;  /* NULL: no cookies are kept */
     struct scope background; /* dialers and connections: what outlives its fetch */
     struct map origins;
     struct list_node ready; /* origins whose next fetch may start */

@@ -53,6 +53,7 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_int_equal(fetch->redirects, 10);
     assert_int_equal(fetch->retries, 2);
     assert_int_equal(fetch->private_addresses, CONFIG_PRIVATE_ADDRESSES_CONFIGURED);
+    assert_false(fetch->cookies);
     assert_int_equal(fetch->max_body, 32 * MIB);
     assert_int_equal(fetch->timeout.total, 60 * SECOND);
     assert_int_equal(fetch->timeout.attempt, 30 * SECOND);

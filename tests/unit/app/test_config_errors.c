@@ -125,6 +125,7 @@ static const struct bounds bounds[] = {
      {"\"configured\"", "\"always\"", "\"never\""},
      {"\"yes\"", "true", "\"\""},
      "\"configured\", \"always\" or \"never\""},
+    {"fetch.cookies", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
     {"fetch.max_body",
      {"1", "1000", "\"1KiB\"", "\"1TiB\"", "1099511627776"},
      {"0", "\"0KiB\"", "\"2TiB\"", "1099511627777"},
