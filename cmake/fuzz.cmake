@@ -34,6 +34,7 @@ ringcast_fuzz(http_request http COVERS src/http/request.c src/http/message.c src
               src/http/line.c src/http/framing.c src/http/characters.c)
 ringcast_fuzz(ws_handshake ws COVERS src/ws/handshake.c src/ws/extension.c src/http/fields.c
               src/digest/base64.c src/digest/sha1.c)
+ringcast_fuzz(proxy_header server COVERS src/server/proxy_header.c)
 ringcast_fuzz(url http COVERS src/http/url.c src/http/url_host.c src/http/url_ipv6.c
               src/http/url_domain.c src/http/url_percent.c src/http/url_print.c
               src/base/utf8.c)

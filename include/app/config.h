@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "http/fields.h"
+#include "net/network.h"
 
 enum { CONFIG_AUTO = 0 }; /* a count that is given as "auto" */
 
@@ -163,10 +164,27 @@ struct config_auth {
     char *tokens_file;  /* static tokens, one a line */
 };
 
+/* Where the hub listens, and how connections begin there. */
+struct config_listen {
+    /* "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or *, or "unix:/PATH"
+     */
+    char *address;
+    bool proxy_protocol; /* connections come from trusted proxies, and begin with a PROXY header */
+};
+
+struct config_listens {
+    struct config_listen *entries;
+    size_t count;
+};
+
+struct config_networks {
+    struct network *entries;
+    size_t count;
+};
+
 struct config_hub {
-    /* each "HOST:PORT", HOST being localhost, an IPv4 address, an [IPv6 address] or *, or
-     * "unix:/PATH" */
-    struct config_texts listen;
+    struct config_listens listen;
+    struct config_networks trusted_proxies;
     size_t max_message;
     bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;
@@ -183,7 +201,7 @@ struct config_hub {
 };
 
 struct config_admin {
-    char *listen; /* as one of hub.listen */
+    char *listen; /* as hub.listen.address */
 };
 
 enum config_ring_backend { CONFIG_RING_AUTO, CONFIG_RING_IO_URING };

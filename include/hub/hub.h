@@ -60,9 +60,11 @@ struct hub_options {
     uint64_t ping_timeout;
     uint64_t close_timeout;
     uint64_t progress_timeout; /* a strict channel's reader may take nothing for so long; 0: ever */
-    unsigned max_subscriptions;  /* of one connection */
-    unsigned max_channels;       /* in all; joining one more is refused */
-    const struct access *access; /* who may do what; NULL: anybody everything. Borrowed */
+    unsigned max_subscriptions;            /* of one connection */
+    unsigned max_channels;                 /* in all; joining one more is refused */
+    const struct access *access;           /* who may do what; NULL: anybody everything. Borrowed */
+    const struct network *trusted_proxies; /* borrowed */
+    size_t trusted_proxy_count;
     /* The settings of a channel, by its name. Called on any worker's thread. */
     struct channel_settings (*channel_settings)(void *context, struct bytes name);
     /* A request that is not for the hub: the callee answers it. NULL: 404. */
@@ -111,7 +113,8 @@ void hub_free(struct hub *hub);
 void hub_start(struct hub *hub, unsigned worker);
 
 /* Listens, on the worker's thread. See http_server_listen(). */
-enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count);
+enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count,
+                      const struct http_listening *way);
 
 /*
  * Publishes a text message to a channel, from a worker's thread, in the service's name: no prefix,

@@ -37,6 +37,9 @@ bool address_is_local(const struct address *address);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
+/* The IPv4 address that came in IPv6's form (::ffff:192.0.2.1); any other one as it is. */
+struct address address_unmapped(const struct address *address);
+
 /* Same family, same bytes; ports are not compared. */
 bool address_equal_host(const struct address *a, const struct address *b);
 

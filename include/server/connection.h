@@ -29,8 +29,18 @@ struct http_connection {
     struct admission_address *counted; /* where it is counted; NULL: nowhere */
 };
 
-/* Where it comes from. Before an upgrade. */
-struct address http_connection_client(const struct http_connection *connection);
+/*
+ * Where a request comes from: the peer, or what trusted proxies say of it, in a PROXY header and in
+ * X-Forwarded-For. Before an upgrade.
+ */
+struct address http_connection_client(const struct http_connection *connection,
+                                      const struct http_request *request);
+
+/*
+ * Counts the connection among those of the client's address, if that is not done yet: it is when
+ * the client is the peer. For who comes through a proxy and stays. False if there are too many.
+ */
+bool http_connection_admit(struct http_connection *connection, const struct address *client);
 
 /*
  * Answers the request that the server has announced, then or later. Status, type and extra fields

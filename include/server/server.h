@@ -5,11 +5,14 @@
  * (or of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
  * `request_limits`; a body is at most `max_body`. A peer that breaks a bound gets the fitting
  * status and is closed. Who may connect at all is the admission's to say.
+ *
+ * Who is believed when it says where a connection or a request came from: the proxies in `trusted`.
  */
 #ifndef RINGCAST_SERVER_SERVER_H
 #define RINGCAST_SERVER_SERVER_H
 
 #include "net/listener.h"
+#include "net/network.h"
 #include "server/admission.h"
 #include "server/connection.h"
 
@@ -35,6 +38,8 @@ struct http_server_options {
     size_t max_body;
     struct http_limits request_limits; /* all zeros: http_request_limits */
     struct admission *admission;       /* may be shared with other servers; NULL: all are let in */
+    const struct network *trusted;     /* proxies; borrowed */
+    size_t trusted_count;
 };
 
 struct http_server_statistics {
@@ -47,6 +52,13 @@ struct http_server_statistics {
     struct counter requests;
     struct counter bad_requests;
     struct counter head_timeouts;
+    struct counter proxy_headers;         /* that were read */
+    struct counter proxy_headers_refused; /* that were none, or came from who is not trusted */
+};
+
+/* How connections of a listener begin. */
+struct http_listening {
+    bool proxy_protocol; /* only trusted proxies may come, each with a PROXY header */
 };
 
 struct http_server {
@@ -56,6 +68,7 @@ struct http_server {
     void *context; /* the user's */
     struct scope connections;
     struct listener listeners[HTTP_LISTENERS_MAX];
+    struct http_listening ways[HTTP_LISTENERS_MAX]; /* of each listener */
     size_t listener_count;
     size_t listeners_open;
     bool closing;
@@ -71,9 +84,10 @@ void http_server_init(struct http_server *server, struct loop *loop,
 /*
  * Listens on `endpoints`, the ones that one text means. An address that this machine does not have
  * is passed over if another works. Ports that were 0 are filled in, the same for all. May be called
- * again for further ones. On an error nothing listens.
+ * again for further ones. `way` NULL: connections begin with HTTP. On an error nothing listens.
  */
-enum error http_server_listen(struct http_server *server, struct endpoint *endpoints, size_t count);
+enum error http_server_listen(struct http_server *server, struct endpoint *endpoints, size_t count,
+                              const struct http_listening *way);
 
 /* Stops accepting; connections stay. */
 void http_server_stop_listening(struct http_server *server);

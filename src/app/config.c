@@ -55,6 +55,9 @@ static enum error read_sources(struct config_reader *reader, const struct bytes 
         error = read_text(reader, *text, config);
     if (error == ERROR_NONE && environment != NULL)
         error = config_environment_read(reader, environment, config);
+    config_path_leave(reader, 0);
+    if (error == ERROR_NONE && reader->errors->count == 0)
+        error = config_listens_check(reader, &config->hub);
     if (error == ERROR_NONE && reader->errors->count > 0)
         error = ERROR_CONFIG_INVALID;
     if (error == ERROR_NONE)

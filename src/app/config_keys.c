@@ -32,7 +32,8 @@
 #define FITS_basic(structure, field)         HAS_TYPE(structure, field, char *)
 #define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
 #define FITS_headers(structure, field)       HAS_TYPE(structure, field, struct config_headers)
-#define FITS_listens(structure, field)       HAS_TYPE(structure, field, struct config_texts)
+#define FITS_listens(structure, field)       HAS_TYPE(structure, field, struct config_listens)
+#define FITS_networks(structure, field)      HAS_TYPE(structure, field, struct config_networks)
 #define FITS_files(structure, field)         HAS_TYPE(structure, field, struct config_texts)
 #define FITS_origins(structure, field)       HAS_TYPE(structure, field, struct config_texts)
 #define FITS_word(structure, field)          HAS_TYPE(structure, field, char *)
@@ -49,6 +50,7 @@
 #define KEY(...)         ROW(struct config, __VA_ARGS__)
 #define URL_KEY(...)     ROW(struct config_url, __VA_ARGS__)
 #define CHANNEL_KEY(...) ROW(struct config_channel, __VA_ARGS__)
+#define LISTEN_KEY(...)  ROW(struct config_listen, __VA_ARGS__)
 
 #define ANY
 #define RANGE(low, high)         .minimum = (low), .maximum = (high)
@@ -96,6 +98,7 @@ static const struct config_key keys[] = {
     KEY(hash.inline_below,       size,          "4KiB",           RANGE(0, GIB)),
 
     KEY(hub.listen,              listens,       "localhost:8765", RANGE(1, 8)),
+    KEY(hub.trusted_proxies,     networks,      "[]",             RANGE(0, 1000)),
     KEY(hub.max_message,         size,          "1MiB",           RANGE(1, 256 * MIB)),
     KEY(hub.compression,         flag,          "true",           ANY),
     KEY(hub.handshake_timeout,   duration,      "10s",            RANGE(10 * MS, HOUR)),
@@ -133,6 +136,12 @@ static const struct config_key keys[] = {
     KEY(log.format,              choice,        "text",           CHOICES("text", "json")),
 };
 
+/* An element of hub.listen. */
+static const struct config_key listen_keys[] = {
+    LISTEN_KEY(address,          listen,        NULL,             ANY),
+    LISTEN_KEY(proxy_protocol,   flag,          "false",          ANY),
+};
+
 /* An element of fetch.urls. What has no default here comes from `fetch`. */
 static const struct config_key url_keys[] = {
     URL_KEY(url,                 url,           NULL,             ANY),
@@ -168,5 +177,6 @@ static const struct config_key channel_keys[] = {
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 const struct config_table config_keys = {keys, COUNT(keys)};
+const struct config_table config_listen_keys = {listen_keys, COUNT(listen_keys)};
 const struct config_table config_url_keys = {url_keys, COUNT(url_keys)};
 const struct config_table config_channel_keys = {channel_keys, COUNT(channel_keys)};

@@ -65,7 +65,8 @@ extern const struct config_type config_type_bearer;  /* the same */
 extern const struct config_type config_type_headers; /* struct config_headers */
 extern const struct config_type config_type_word;    /* not empty */
 extern const struct config_type config_type_origin;
-extern const struct config_type config_type_listens;  /* struct config_texts */
+extern const struct config_type config_type_listens;  /* struct config_listens */
+extern const struct config_type config_type_networks; /* struct config_networks */
 extern const struct config_type config_type_files;    /* struct config_texts */
 extern const struct config_type config_type_origins;  /* struct config_texts */
 extern const struct config_type config_type_urls;     /* struct config_urls */
@@ -77,6 +78,7 @@ void config_release_text(void *field);
 
 /* The tables of config_keys.c. */
 extern const struct config_table config_keys;         /* struct config */
+extern const struct config_table config_listen_keys;  /* struct config_listen */
 extern const struct config_table config_url_keys;     /* struct config_url */
 extern const struct config_table config_channel_keys; /* struct config_channel */
 

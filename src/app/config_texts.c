@@ -46,11 +46,6 @@ static enum error read_texts(struct config_reader *reader, const struct config_k
     return error;
 }
 
-static enum error read_listens(struct config_reader *reader, const struct config_key *key,
-                               const struct json_value *value, void *field) {
-    return read_texts(reader, key, value, field, &config_type_listen);
-}
-
 static enum error read_files(struct config_reader *reader, const struct config_key *key,
                              const struct json_value *value, void *field) {
     return read_texts(reader, key, value, field, &config_type_file);
@@ -63,6 +58,4 @@ static enum error read_origins(struct config_reader *reader, const struct config
 
 const struct config_type config_type_files = {read_files, release_texts, CONFIG_FORM_TEXT_OR_LIST};
 const struct config_type config_type_origins = {read_origins, release_texts,
-                                                CONFIG_FORM_TEXT_OR_LIST};
-const struct config_type config_type_listens = {read_listens, release_texts,
                                                 CONFIG_FORM_TEXT_OR_LIST};

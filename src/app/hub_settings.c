@@ -79,6 +79,8 @@ struct hub_options hub_settings(const struct config *config) {
     const struct config_hub *hub = &config->hub;
     return (struct hub_options){
         .limits = limits_of(hub),
+        .trusted_proxies = hub->trusted_proxies.entries,
+        .trusted_proxy_count = hub->trusted_proxies.count,
         .max_message = hub->max_message,
         .compression = hub->compression,
         .handshake_timeout = hub->handshake_timeout,

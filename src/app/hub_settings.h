@@ -5,7 +5,7 @@
 #include "app/config.h"
 #include "hub/hub.h"
 
-/* Plain values; who may do what, and the calls back, are left out. */
+/* Who may do what, and the calls back, are left out. Borrows from the config. */
 struct hub_options hub_settings(const struct config *config);
 
 struct channel_settings hub_settings_of_channel(const struct config *config, struct bytes name);

@@ -29,7 +29,7 @@ enum error listen_on_text(struct http_server *server, const char *component, con
     enum error error = listen_endpoints(component, text, endpoints, &count);
     if (error != ERROR_NONE)
         return error;
-    error = http_server_listen(server, endpoints, count);
+    error = http_server_listen(server, endpoints, count, NULL);
     if (error == ERROR_NONE)
         listen_announce(component, endpoints, count);
     else

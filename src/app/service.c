@@ -169,6 +169,7 @@ static enum error make_hub(struct service *service) {
 
 struct hub_listening {
     struct service *service;
+    struct http_listening way;
     struct endpoint endpoints[ENDPOINTS_OF_TEXT];
     size_t count;
 };
@@ -181,13 +182,16 @@ static enum error start_hub_on(void *context, unsigned index) {
 
 static enum error listen_hub_on(void *context, unsigned index) {
     struct hub_listening *listening = context;
-    return hub_listen(listening->service->hub, index, listening->endpoints, listening->count);
+    return hub_listen(listening->service->hub, index, listening->endpoints, listening->count,
+                      &listening->way);
 }
 
 /* Worker 0 first: it claims the place, and where the port is 0 it finds the one that the others
  * take too. */
-static enum error listen_hub(struct service *service, const char *text) {
-    struct hub_listening listening = {.service = service};
+static enum error listen_hub(struct service *service, const struct config_listen *listen) {
+    struct hub_listening listening = {.service = service,
+                                      .way = {.proxy_protocol = listen->proxy_protocol}};
+    const char *text = listen->address;
     enum error error = listen_endpoints("hub", text, listening.endpoints, &listening.count);
     if (error != ERROR_NONE)
         return error;
@@ -201,12 +205,12 @@ static enum error listen_hub(struct service *service, const char *text) {
 }
 
 static enum error start_hub(struct service *service) {
-    const struct config_texts *listen = &service->config->hub.listen;
+    const struct config_listens *listen = &service->config->hub.listen;
     enum error error = ERROR_NONE;
     for (unsigned i = 0; i < service->workers.count; i++)
         workers_call(&service->workers, i, start_hub_on, service);
     for (size_t i = 0; i < listen->count && error == ERROR_NONE; i++)
-        error = listen_hub(service, listen->entries[i]);
+        error = listen_hub(service, &listen->entries[i]);
     return error;
 }
 

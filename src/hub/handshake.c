@@ -117,6 +117,23 @@ static bool may_join(struct client *client, struct bytes name) {
     return false;
 }
 
+/* Who comes through a proxy can be told that there are too many from where it comes. */
+static bool is_admitted(struct client *client) {
+    const struct http_field retry = {bytes_of("Retry-After"), bytes_of("1")};
+    const struct http_response_head head = {
+        .status = HTTP_STATUS_TOO_MANY_REQUESTS,
+        .content_type = bytes_of("text/plain; charset=utf-8"),
+        .fields = {&retry, 1},
+    };
+    if (http_connection_admit(&client->connection, &client->address))
+        return true;
+    http_connection_respond(&client->connection, &head,
+                            bytes_of("429 Too Many Requests: too many connections from this "
+                                     "address\n"),
+                            true);
+    return false;
+}
+
 static bool is_allowed(struct client *client, const struct http_request *request,
                        const struct target *target, bool upgrade) {
     struct hub_worker *worker = worker_of(client);
@@ -134,8 +151,9 @@ static bool is_allowed(struct client *client, const struct http_request *request
 
 bool client_is_allowed(struct client *client, const struct http_request *request,
                        const struct target *target, bool upgrade) {
-    client->address = http_connection_client(&client->connection);
-    bool allowed = is_allowed(client, request, target, upgrade);
+    client->address = http_connection_client(&client->connection, request);
+    bool stays = upgrade || target->kind == TARGET_EVENTS;
+    bool allowed = (!stays || is_admitted(client)) && is_allowed(client, request, target, upgrade);
     if (!allowed && upgrade)
         counter_add(&worker_of(client)->statistics.handshakes_refused, 1);
     return allowed;

@@ -141,6 +141,8 @@ void hub_start(struct hub *hub, unsigned index) {
         .max_body = hub->options.max_message > BODY_MAX ? hub->options.max_message : BODY_MAX,
         .request_limits = hub->options.limits.request,
         .admission = &hub->admission,
+        .trusted = hub->options.trusted_proxies,
+        .trusted_count = hub->options.trusted_proxy_count,
     };
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->progress.handler = &progress_handler;
@@ -150,8 +152,9 @@ void hub_start(struct hub *hub, unsigned index) {
     loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
 }
 
-enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count) {
-    return http_server_listen(&hub->workers[worker].server, endpoints, count);
+enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count,
+                      const struct http_listening *way) {
+    return http_server_listen(&hub->workers[worker].server, endpoints, count, way);
 }
 
 const struct hub_statistics *hub_statistics(const struct hub *hub, unsigned worker) {

@@ -48,6 +48,14 @@ void address_set_port(struct address *address, uint16_t port) {
         address->socket.v4.sin_port = htons(port);
 }
 
+struct address address_unmapped(const struct address *address) {
+    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+    const uint8_t *bytes = address->socket.v6.sin6_addr.s6_addr;
+    if (address->socket.any.sa_family != AF_INET6 || memcmp(bytes, mapped, sizeof mapped) != 0)
+        return *address;
+    return address_v4(bytes + sizeof mapped, address_port(address));
+}
+
 bool address_equal_host(const struct address *a, const struct address *b) {
     if (a->socket.any.sa_family != b->socket.any.sa_family)
         return false;

@@ -1,5 +1,6 @@
 /*
  * One exchange after another. The flow of each:
+ *   opening_advance       what may come before HTTP
  *   transport_received    bytes are parsed; a whole request is announced
  *   http_connection_respond, or _refuse: the response is written and sent
  *   transport_sent        all of it is out: the next request, or the end
@@ -13,11 +14,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "exchange.h"
+#include "forwarded.h"
 #include "ring/socket.h"
 
 enum { LINGER_SECONDS = 2, BEHIND_MAX = 64 * 1024 };
-
-static void read_on(struct exchange *exchange, struct bytes input);
 
 static struct http_connection *connection_of(struct transport *transport) {
     return container_of(transport, struct http_connection, transport);
@@ -58,7 +58,7 @@ static void exchange_free(struct exchange *exchange) {
 static void timed_out(struct timer *timer) {
     struct exchange *exchange = container_of(timer, struct exchange, timer);
     struct http_connection *connection = exchange->connection;
-    bool reading = exchange->state == EXCHANGE_READING;
+    bool reading = exchange->state <= EXCHANGE_READING;
     bool started = http_request_started(&exchange->request);
     if (reading && (started || !exchange->kept_alive))
         counter_add(&connection->server->statistics.head_timeouts, 1);
@@ -133,7 +133,7 @@ static void announce(struct exchange *exchange, struct bytes rest) {
                                           buffer_bytes(&exchange->body));
 }
 
-static void read_on(struct exchange *exchange, struct bytes input) {
+void exchange_read(struct exchange *exchange, struct bytes input) {
     bool idle = exchange->kept_alive && !http_request_started(&exchange->request);
     for (;;) {
         struct bytes body;
@@ -178,17 +178,26 @@ static void read_behind(struct exchange *exchange) {
     exchange->behind = (struct buffer){0};
     transport_start_receive(&connection->transport);
     if (behind.size > 0)
-        read_on(exchange, buffer_bytes(&behind));
+        exchange_read(exchange, buffer_bytes(&behind));
     buffer_fini(&behind);
     exchange = connection->exchange;
     if (exchange != NULL && exchange->peer_ended && !is_answering(exchange))
         transport_close(&connection->transport);
 }
 
+static void open_with(struct exchange *exchange, struct bytes input) {
+    if (buffer_append(&exchange->behind, input.data, input.size) == ERROR_NONE)
+        opening_advance(exchange);
+    else
+        transport_close(&exchange->connection->transport);
+}
+
 static void received(struct transport *transport, uint8_t *data, size_t size) {
     struct exchange *exchange = connection_of(transport)->exchange;
-    if (!is_answering(exchange))
-        read_on(exchange, bytes_make(data, size));
+    if (exchange->state == EXCHANGE_OPENING)
+        open_with(exchange, bytes_make(data, size));
+    else if (!is_answering(exchange))
+        exchange_read(exchange, bytes_make(data, size));
     else if (exchange->state != EXCHANGE_LINGERING)
         keep_behind(exchange, bytes_make(data, size));
 }
@@ -197,8 +206,8 @@ static void received(struct transport *transport, uint8_t *data, size_t size) {
 static void ended(struct transport *transport, enum error error) {
     struct exchange *exchange = connection_of(transport)->exchange;
     exchange->peer_ended = true;
-    if (!is_answering(exchange) || exchange->state == EXCHANGE_LINGERING ||
-        error != ERROR_END_OF_STREAM)
+    if (exchange->state == EXCHANGE_OPENING || !is_answering(exchange) ||
+        exchange->state == EXCHANGE_LINGERING || error != ERROR_END_OF_STREAM)
         transport_close(transport);
 }
 
@@ -306,7 +315,7 @@ static void cancel_exchange(struct scope_member *member) {
     struct http_connection *connection = container_of(member, struct http_connection, member);
     struct exchange *exchange = connection->exchange;
     exchange->close_after = true;
-    if (exchange->state == EXCHANGE_READING)
+    if (exchange->state <= EXCHANGE_READING)
         transport_close(&connection->transport);
 }
 
@@ -322,15 +331,20 @@ static struct address find_peer(struct transport *transport) {
     return peer;
 }
 
-struct address http_connection_client(const struct http_connection *connection) {
-    return connection->exchange->peer;
+struct address http_connection_client(const struct http_connection *connection,
+                                      const struct http_request *request) {
+    const struct http_server_options *options = &connection->server->options;
+    return forwarded_client(request->fields, &connection->exchange->peer, options->trusted,
+                            options->trusted_count);
 }
 
-enum error exchange_start(struct http_connection *connection) {
+enum error exchange_start(struct http_connection *connection, const struct http_listening *way) {
     struct exchange *exchange = memory_allocate_zeroed(sizeof *exchange);
     if (exchange == NULL)
         return ERROR_NO_MEMORY;
     exchange->connection = connection;
+    exchange->way = *way;
+    exchange->state = way->proxy_protocol ? EXCHANGE_OPENING : EXCHANGE_READING;
     exchange->timer.handler = &timer_handler;
     http_request_init(&exchange->request, &connection->server->options.request_limits);
     connection->exchange = exchange;

@@ -5,6 +5,7 @@
 #include "server/server.h"
 
 enum exchange_state {
+    EXCHANGE_OPENING,    /* a PROXY header comes first; see opening.c */
     EXCHANGE_READING,    /* a request is awaited or arriving */
     EXCHANGE_ANNOUNCED,  /* the server's user has it */
     EXCHANGE_RESPONDING, /* a response is being sent */
@@ -14,7 +15,8 @@ enum exchange_state {
 struct exchange {
     struct http_connection *connection;
     struct http_request request;
-    struct address peer;
+    struct http_listening way; /* what is still to come before HTTP */
+    struct address peer;       /* as the socket says, then as a PROXY header says */
     enum exchange_state state;
     bool close_after; /* the response in flight is the last one */
     bool peer_ended;
@@ -27,7 +29,13 @@ struct exchange {
 };
 
 /* Makes the connection ready for its first request. */
-enum error exchange_start(struct http_connection *connection);
+enum error exchange_start(struct http_connection *connection, const struct http_listening *way);
+
+/* Reads bytes of requests. */
+void exchange_read(struct exchange *exchange, struct bytes input);
+
+/* Takes what has come before HTTP: it is in `behind`. */
+void opening_advance(struct exchange *exchange);
 
 /* Asked by the server's scope. */
 extern const struct scope_member_handler exchange_member_handler;

@@ -33,7 +33,8 @@ static void leave_admission(struct http_server *server, struct admission_address
     admission_leave(server->options.admission);
 }
 
-static struct http_connection *connection_new(struct http_server *server, int descriptor) {
+static struct http_connection *connection_new(struct http_server *server, int descriptor,
+                                              const struct http_listening *way) {
     struct http_connection *connection = memory_allocate_zeroed(server->options.connection_size);
     if (connection == NULL)
         return NULL;
@@ -41,7 +42,7 @@ static struct http_connection *connection_new(struct http_server *server, int de
     connection->member.handler = &exchange_member_handler;
     connection->transport.stream.descriptor = descriptor;
     if (scope_enter(&server->connections, &connection->member) != ERROR_NONE ||
-        exchange_start(connection) != ERROR_NONE) {
+        exchange_start(connection, way) != ERROR_NONE) {
         if (connection->member.scope != NULL)
             scope_leave(&connection->member, ERROR_NONE);
         memory_free(connection);
@@ -50,16 +51,31 @@ static struct http_connection *connection_new(struct http_server *server, int de
     return connection;
 }
 
-/* Who is one too many from its address gets no answer: it would only come again. */
-static bool is_welcome(struct http_connection *connection) {
+static bool is_trusted(const struct http_server *server, const struct address *peer) {
+    return networks_contain(server->options.trusted, server->options.trusted_count, peer);
+}
+
+bool http_connection_admit(struct http_connection *connection, const struct address *client) {
     struct http_server *server = connection->server;
-    const struct address *peer = &connection->exchange->peer;
-    if (peer->socket.any.sa_family == AF_UNSPEC)
-        return false;
-    if (server->options.admission == NULL ||
-        admission_count(server->options.admission, peer, &connection->counted) == ERROR_NONE)
+    if (server->options.admission == NULL || connection->counted != NULL ||
+        is_trusted(server, client))
+        return true;
+    if (admission_count(server->options.admission, client, &connection->counted) == ERROR_NONE)
         return true;
     counter_add(&server->statistics.refused_address, 1);
+    return false;
+}
+
+/* Who is one too many from its address gets no answer: it would only come again. */
+static bool is_welcome(struct http_connection *connection) {
+    const struct exchange *exchange = connection->exchange;
+    if (exchange->peer.socket.any.sa_family == AF_UNSPEC)
+        return false;
+    if (!exchange->way.proxy_protocol)
+        return http_connection_admit(connection, &exchange->peer);
+    if (is_trusted(connection->server, &exchange->peer))
+        return true; /* it is counted when it is known where it comes from */
+    counter_add(&connection->server->statistics.proxy_headers_refused, 1);
     return false;
 }
 
@@ -72,7 +88,8 @@ static void accepted(struct listener *listener, int descriptor) {
                                             : &server->statistics.refused);
         return;
     }
-    struct http_connection *connection = connection_new(server, descriptor);
+    struct http_connection *connection =
+        connection_new(server, descriptor, &server->ways[listener->index]);
     if (connection == NULL) {
         leave_admission(server, NULL);
         refuse(server, descriptor, &server->statistics.refused);
@@ -134,19 +151,21 @@ static bool is_absent(enum error error) {
     return error == ERROR_ADDRESS_UNAVAILABLE || error == ERROR_UNSUPPORTED;
 }
 
-static enum error listen_at(struct http_server *server, struct endpoint *endpoint) {
+static enum error listen_at(struct http_server *server, struct endpoint *endpoint,
+                            const struct http_listening *way) {
     struct listener *listener = &server->listeners[server->listener_count];
     enum error error = listener_open(listener, server->loop, endpoint, &listener_events);
     if (error != ERROR_NONE)
         return error;
+    server->ways[server->listener_count] = way != NULL ? *way : (struct http_listening){0};
     listener->index = server->listener_count++;
     listener->shortages = &server->statistics.accept_pauses;
     server->listeners_open++;
     return ERROR_NONE;
 }
 
-enum error http_server_listen(struct http_server *server, struct endpoint *endpoints,
-                              size_t count) {
+enum error http_server_listen(struct http_server *server, struct endpoint *endpoints, size_t count,
+                              const struct http_listening *way) {
     enum error first_error = ERROR_NONE;
     size_t before = server->listener_count;
     uint16_t port = 0;
@@ -154,7 +173,7 @@ enum error http_server_listen(struct http_server *server, struct endpoint *endpo
     for (size_t i = 0; i < count; i++) {
         if (endpoint_port(&endpoints[i]) == 0)
             endpoint_set_port(&endpoints[i], port);
-        enum error error = listen_at(server, &endpoints[i]);
+        enum error error = listen_at(server, &endpoints[i], way);
         if (error == ERROR_NONE)
             port = endpoint_port(&endpoints[i]);
         else if (first_error == ERROR_NONE || !is_absent(error))

@@ -118,7 +118,7 @@ async def test_listeners_from_the_environment(processes):
 
 
 @pytest.mark.parametrize("listen, found", [
-    ("[]", "hub.listen: found an array, expected 1 to 8 texts"),
+    ("[]", "hub.listen: found an array, expected 1 to 8 listeners"),
     ('["localhost:1", "localhost"]', 'hub.listen[1]: found "localhost", expected "HOST:PORT"'),
     ('["unix:here"]', 'hub.listen[0]: found "unix:here", expected "HOST:PORT"'),
     ('[["localhost:1"]]', "hub.listen[0]: found an array"),

@@ -67,7 +67,7 @@ static void check_fetch(const struct config_fetch *fetch) {
 static void check_hub(const struct config_hub *hub) {
     FUZZ_CHECK(within(hub->listen.count, 1, 8));
     for (size_t i = 0; i < hub->listen.count; i++)
-        FUZZ_CHECK(listen_is_good(hub->listen.entries[i]));
+        FUZZ_CHECK(listen_is_good(hub->listen.entries[i].address));
     FUZZ_CHECK(within(hub->max_message, 1, 256 << 20));
     FUZZ_CHECK(duration_is_good(hub->handshake_timeout));
     FUZZ_CHECK(hub->ping_interval == 0 || duration_is_good(hub->ping_interval));

@@ -38,7 +38,7 @@ static void listen_somewhere(void) {
     static const uint8_t host[4] = {127, 0, 0, 1};
     struct address address = address_v4(host, 0);
     struct endpoint endpoint = endpoint_of(&address);
-    TORTURE_CHECK(hub_listen(hub, 0, &endpoint, 1) == ERROR_NONE);
+    TORTURE_CHECK(hub_listen(hub, 0, &endpoint, 1, NULL) == ERROR_NONE);
     port = endpoint_port(&endpoint);
 }
 

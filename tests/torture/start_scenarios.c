@@ -75,7 +75,7 @@ static void act_hub(void) {
     enum error error = hub_new(&hub_options, loops, 1, &hub);
     if (error == ERROR_NONE) {
         hub_start(hub, 0);
-        error = hub_listen(hub, 0, &endpoint, 1);
+        error = hub_listen(hub, 0, &endpoint, 1, NULL);
         torture_turn();
     } else {
         hub = NULL;

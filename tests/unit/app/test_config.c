@@ -81,7 +81,10 @@ static void check_default_limits(const struct config_hub_limits *limits) {
 }
 
 static void check_hub_defaults(const struct config_hub *hub) {
-    assert_string_equal(hub->listen.entries[0], "localhost:8765");
+    assert_int_equal(hub->listen.count, 1);
+    assert_string_equal(hub->listen.entries[0].address, "localhost:8765");
+    assert_false(hub->listen.entries[0].proxy_protocol);
+    assert_int_equal(hub->trusted_proxies.count, 0);
     assert_int_equal(hub->max_message, MIB);
     assert_int_equal(hub->handshake_timeout, 10 * SECOND);
     assert_int_equal(hub->ping_interval, 20 * SECOND);
@@ -226,7 +229,15 @@ static void check_every_limit(const struct config_hub_limits *limits) {
 }
 
 static void check_everything_hub(const struct config_hub *hub) {
-    assert_string_equal(hub->listen.entries[0], "[::1]:9000");
+    assert_int_equal(hub->listen.count, 2);
+    assert_string_equal(hub->listen.entries[0].address, "[::1]:9000");
+    assert_true(hub->listen.entries[0].proxy_protocol);
+    assert_string_equal(hub->listen.entries[1].address, "*:9001");
+    assert_false(hub->listen.entries[1].proxy_protocol);
+    assert_int_equal(hub->trusted_proxies.count, 3);
+    assert_int_equal(hub->trusted_proxies.entries[0].bits, 8);
+    assert_int_equal(hub->trusted_proxies.entries[1].bits, 128);
+    assert_int_equal(hub->trusted_proxies.entries[2].family, AF_UNIX);
     assert_int_equal(hub->max_message, 2 * MIB);
     assert_false(hub->compression);
     assert_int_equal(hub->handshake_timeout, 11 * SECOND);
@@ -303,7 +314,7 @@ static void test_the_example_lists_the_sites_in_their_order(void **state) {
     assert_int_equal(config.fetch.urls.count, 11);
     for (size_t i = 0; i < 11; i++)
         check_url(&config.fetch.urls.entries[i], sites[i], 5 * MINUTE, "results");
-    assert_string_equal(config.hub.listen.entries[0], "localhost:8765");
+    assert_string_equal(config.hub.listen.entries[0].address, "localhost:8765");
     config_fini(&config);
 }
 

@@ -49,7 +49,7 @@ static void test_texts_stand_as_they_are_and_the_rest_as_json(void **state) {
                      "RINGCAST_HUB_CHANNELS={\"*\": {\"publish\": \"anyone\"}}"));
     assert_int_equal(config.workers, CONFIG_AUTO);
     assert_int_equal(config.hash.threads, 2);
-    assert_string_equal(config.hub.listen.entries[0], "[::]:80");
+    assert_string_equal(config.hub.listen.entries[0].address, "[::]:80");
     assert_int_equal(config.fetch.concurrency, 50);
     assert_true(config.fetch.jitter == 0.5);
     assert_int_equal(config.fetch.every, 30 * SECOND);
@@ -77,7 +77,7 @@ static void test_a_variable_takes_the_place_of_the_file(void **state) {
     assert_int_equal(config.fetch.urls.count, 1);
     assert_string_equal(config.fetch.urls.entries[0].url, "http://c/");
     assert_string_equal(config.fetch.urls.entries[0].channel, "e");
-    assert_string_equal(config.hub.listen.entries[0], "*:2");
+    assert_string_equal(config.hub.listen.entries[0].address, "*:2");
     assert_int_equal(config.hub.channels.count, 3);
     assert_string_equal(config_channel(&config, bytes_of("x"))->name, "*");
     config_fini(&config);

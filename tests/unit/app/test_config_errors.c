@@ -147,6 +147,11 @@ static const struct bounds bounds[] = {
      {"1073741825", "\"2GiB\""},
      "a size from 0 to \"1GiB\""},
     {"hub.listen", LISTEN},
+    {"hub.trusted_proxies",
+     {"[]", "\"10.0.0.0/8\"", "[\"127.0.0.1\", \"::/0\", \"unix\"]"},
+     {"\"10.0.0.1/8\"", "\"localhost\"", "\"\"", "true", "\"::1/129\""},
+     "a network such as \"10.0.0.0/8\" or \"2001:db8::/32\" with nothing set behind its prefix, "
+     "an address, or \"unix\""},
     {"hub.max_message",
      {"1", "\"256MiB\""},
      {"0", "268435457", "\"257MiB\""},
@@ -303,6 +308,34 @@ static void test_what_is_no_duration_or_size_gets_an_example(void **state) {
                                         "\"1kib\"",  "null"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_refused("fetch.max_body", sizes[i], "a size such as \"64KiB\", or a number of bytes");
+}
+
+static void test_what_listeners_may_be(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *expected;
+    } cases[] = {
+        {"[]", ": found an array, expected 1 to 8 listeners"},
+        {"{\"proxy_protocol\": true}", ": found an object, expected an object with \"address\""},
+        {"[\"*:1\", {\"address\": \"*:2\", \"prxy_protocol\": true}]",
+         "[1].prxy_protocol: unknown key; did you mean \"proxy_protocol\"?"},
+        {"[{\"address\": \"*:2\", \"proxy_protocol\": 1}]",
+         "[0].proxy_protocol: found 1, expected true or false"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer text = {0};
+        char line[512];
+        wrap(&text, "hub.listen", cases[i].value);
+        snprintf(line, sizeof line, "config.json:1: hub.listen%s\n", cases[i].expected);
+        check_lines(buffer_bytes(&text), line);
+        buffer_fini(&text);
+    }
+    check_accepted("hub.listen", "{\"address\": \"*:1\"}");
+    check_accepted("hub.listen", "[{\"address\": \"*:1\", \"proxy_protocol\": false}, \"*:2\"]");
+    check_lines(
+        bytes_of("{\"hub\": {\"listen\": {\"address\": \"*:1\", \"proxy_protocol\": true}}}"),
+        "config.json: hub.listen: \"proxy_protocol\" needs hub.trusted_proxies: nobody else "
+        "may connect there\n");
 }
 
 static void test_channel_names_have_255_bytes_at_most(void **state) {
@@ -658,6 +691,7 @@ int main(void) {
         cmocka_unit_test(test_no_key_is_without_a_test_of_its_bounds),
         cmocka_unit_test(test_channel_settings_keep_their_bounds),
         cmocka_unit_test(test_what_is_no_duration_or_size_gets_an_example),
+        cmocka_unit_test(test_what_listeners_may_be),
         cmocka_unit_test(test_channel_names_have_255_bytes_at_most),
         cmocka_unit_test(test_an_unknown_key_gets_a_suggestion),
         cmocka_unit_test(test_nearest_counts_letters_cases_and_swaps),

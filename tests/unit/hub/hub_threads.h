@@ -132,7 +132,7 @@ static inline void listen_on(unsigned worker, void *context) {
     struct address address = address_v4(host, hub_port);
     if (hub_port == 0)
         hub_endpoint = endpoint_of(&address);
-    *(enum error *)context = hub_listen(hub, worker, &hub_endpoint, 1);
+    *(enum error *)context = hub_listen(hub, worker, &hub_endpoint, 1, NULL);
     hub_port = endpoint_port(&hub_endpoint);
 }
 

@@ -2,7 +2,8 @@
  * A server on loopback and clients that speak to it in plain text, for the tests of this folder.
  *
  * The server answers by the path: / "hello", /echo the body, /big BIG bytes, /none a 204, /forged a
- * response that cannot be written; /late is answered by the test itself, /upgrade leaves HTTP.
+ * response that cannot be written, /where the client's address; /late is answered by the test
+ * itself, /upgrade leaves HTTP.
  */
 #ifndef RINGCAST_TEST_HTTP_TEST_H
 #define RINGCAST_TEST_HTTP_TEST_H
@@ -99,6 +100,14 @@ static inline void answer_with(struct http_connection *connection, int status, s
     http_connection_respond(connection, &head, body, false);
 }
 
+static inline void answer_where(struct http_connection *connection,
+                                const struct http_request *request) {
+    char text[ADDRESS_TEXT_SIZE];
+    struct address client = http_connection_client(connection, request);
+    address_format(&client, text);
+    answer_with(connection, 200, bytes_of(text));
+}
+
 static void requested(struct http_connection *connection, const struct http_request *request,
                       struct bytes body) {
     static const struct http_field forged = {{(const uint8_t *)"X", 1},
@@ -107,6 +116,8 @@ static void requested(struct http_connection *connection, const struct http_requ
         answer_with(connection, 200, body);
     else if (bytes_equal(request->target, bytes_of("/big")))
         answer_with(connection, 200, bytes_make(big, BIG));
+    else if (bytes_equal(request->target, bytes_of("/where")))
+        answer_where(connection, request);
     else if (bytes_equal(request->target, bytes_of("/none")))
         answer_with(connection, 204, bytes_make(NULL, 0));
     else if (bytes_equal(request->target, bytes_of("/forged")))
@@ -139,15 +150,20 @@ static const struct http_server_options site_options = {
     .max_body = 1000,
 };
 
-static inline void open_site(const struct http_server_options *options) {
+static inline void open_site_as(const struct http_server_options *options,
+                                const struct http_listening *way) {
     site = (struct site){0};
     for (size_t i = 0; i < BIG; i++)
         big[i] = (uint8_t)('a' + i % 23);
     site.address = loopback(0);
     http_server_init(&site.server, &loop, options, &site_events, NULL);
     struct endpoint endpoint = endpoint_of(&site.address);
-    assert_int_equal(http_server_listen(&site.server, &endpoint, 1), ERROR_NONE);
+    assert_int_equal(http_server_listen(&site.server, &endpoint, 1, way), ERROR_NONE);
     site.address = endpoint_address(&endpoint);
+}
+
+static inline void open_site(const struct http_server_options *options) {
+    open_site_as(options, NULL);
 }
 
 static void site_ended(struct http_server *server) {

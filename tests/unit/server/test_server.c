@@ -12,7 +12,7 @@ static void both_loopback_addresses_share_a_port(void **state) {
     site = (struct site){0};
     assert_int_equal(endpoint_parse(bytes_of("localhost:0"), endpoints, &count), ERROR_NONE);
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, endpoints, count), ERROR_NONE);
+    assert_int_equal(http_server_listen(&site.server, endpoints, count, NULL), ERROR_NONE);
     assert_int_equal(site.server.listeners_open, count);
     assert_int_not_equal(endpoint_port(&endpoints[0]), 0);
     assert_int_equal(endpoint_port(&endpoints[0]), endpoint_port(&endpoints[1]));
@@ -33,7 +33,7 @@ static void an_address_of_another_machine_is_passed_over(void **state) {
     struct endpoint endpoints[2] = {endpoint_of(&addresses[0]), endpoint_of(&addresses[1])};
     site = (struct site){0};
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, endpoints, 2), ERROR_NONE);
+    assert_int_equal(http_server_listen(&site.server, endpoints, 2, NULL), ERROR_NONE);
     assert_int_equal(site.server.listener_count, 1);
     site.address = endpoint_address(&endpoints[1]);
     struct client client = open_client();
@@ -50,7 +50,8 @@ static void no_address_of_this_machine(void **state) {
     struct endpoint endpoint = endpoint_of(&address);
     site = (struct site){0};
     http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-    assert_int_equal(http_server_listen(&site.server, &endpoint, 1), ERROR_ADDRESS_UNAVAILABLE);
+    assert_int_equal(http_server_listen(&site.server, &endpoint, 1, NULL),
+                     ERROR_ADDRESS_UNAVAILABLE);
     close_site();
 }
 
@@ -64,7 +65,8 @@ static void an_address_in_use(void **state) {
         endpoints[which] = endpoint_of(&taken);
         site = (struct site){0};
         http_server_init(&site.server, &loop, &site_options, &site_events, NULL);
-        assert_int_equal(http_server_listen(&site.server, endpoints, 2), ERROR_ADDRESS_IN_USE);
+        assert_int_equal(http_server_listen(&site.server, endpoints, 2, NULL),
+                         ERROR_ADDRESS_IN_USE);
         wait_for(site.server.listeners_open == 0);
         close_site();
         close(stranger);
