@@ -265,7 +265,25 @@ static void set_pace(struct client *client) {
     }
 }
 
+/* What a proxy says of it, in either version. */
+static void send_proxy_header(struct client *client) {
+    uint8_t binary[] =
+        "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\x00\x71.\xcb\x00\x71\xc8\x10\x92\x22\x3d";
+    char line[80];
+    unsigned host = client->number + 1;
+    if (sim_below(client->link.sim, 2) == 0) {
+        binary[19] = (uint8_t)host;
+        link_write(&client->link, binary, sizeof binary - 1);
+        return;
+    }
+    int size = snprintf(line, sizeof line, "PROXY TCP4 203.0.113.%u 203.0.113.%u 4242 8765\r\n",
+                        host, (unsigned)SIM_PROXY_HOST);
+    link_write(&client->link, line, (size_t)size);
+}
+
 static void begin(struct client *client) {
+    if (client->world->proxied && client->kind != CLIENT_MONITOR && client->kind != CLIENT_IDLE)
+        send_proxy_header(client);
     switch (client->kind) {
     case CLIENT_IDLE:
         break;
@@ -300,7 +318,8 @@ void client_start(struct client *client, struct world *world, enum client_kind k
                   unsigned number, unsigned channel) {
     uint16_t port = kind == CLIENT_MONITOR ? 9465 : 8765;
     /* who says nothing comes from where another one came from, one too many from there */
-    unsigned host = kind == CLIENT_IDLE ? 0 : number;
+    bool proxied = world->proxied && kind != CLIENT_MONITOR;
+    unsigned host = proxied ? SIM_PROXY_HOST - 1 : kind == CLIENT_IDLE ? 0 : number;
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xcb007101 + host)};
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

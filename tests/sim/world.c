@@ -68,12 +68,15 @@ static void write_config(struct world *world, struct buffer *text) {
                   (unsigned)(1 + sim_below(sim, 8)), (unsigned)(1 + sim_below(sim, 3)));
     buffer_format(text, "\"hash\": {\"inline_below\": %u}, ", sim_below(sim, 2) == 0 ? 0U : 1024U);
     buffer_format(text,
-                  "\"hub\": {\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
+                  "\"hub\": {\"listen\": {\"address\": \"localhost:8765\", "
+                  "\"proxy_protocol\": %s}, \"trusted_proxies\": \"203.0.113.%u\", "
+                  "\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
                   "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
                   "\"close_timeout\": \"2s\", \"slow_reader\": \"%s\", "
                   "\"limits\": {\"connections\": %u, \"accepts_per_second\": %u, "
                   "\"per_address\": 1, \"messages_per_second\": 5, "
                   "\"controls_per_second\": 16}, \"channels\": {",
+                  world->proxied ? "true" : "false", (unsigned)SIM_PROXY_HOST,
                   sim_below(sim, 2) == 0 ? "close" : "skip", connections, world->crowded ? 2 : 0);
     append_channel(sim, text, "chat", "anyone");
     buffer_append_text(text, ", ");
@@ -357,6 +360,7 @@ static void tally_run(struct world *world) {
         tally->sometimes[SOMETIMES_NO_BUFFERS] += ring->buffer_shortages > 0;
         const struct http_server_statistics *server = hub_server_statistics(world->service.hub, i);
         tally->sometimes[SOMETIMES_SHORTAGE] += counter_read(&server->accept_pauses) > 0;
+        tally->sometimes[SOMETIMES_PROXIED] += counter_read(&server->proxy_headers) > 0;
         tally->sometimes[SOMETIMES_TOO_FAST] += counter_read(&server->refused_rate) > 0;
         tally->sometimes[SOMETIMES_TOO_MANY] += counter_read(&server->refused_address) > 0;
     }
@@ -421,6 +425,7 @@ static void draw_world(struct world *world) {
     struct sim *sim = world->sim;
     world->worker_count = 1 + (unsigned)sim_below(sim, WORKERS_MAX);
     world->crowded = sim_below(sim, 8) == 0;
+    world->proxied = sim_below(sim, 4) == 0;
     world->calm_rounds_wanted = sim_below(sim, 4) == 0 ? 3 : 1;
     world->url_count = sim_below(sim, URLS_MAX + 1);
     for (unsigned i = 0; i < world->url_count; i++)

@@ -13,7 +13,7 @@
 #include "ring/sim.h"
 #include "service.h"
 
-enum { WORKERS_MAX = 3, URLS_MAX = 8 };
+enum { WORKERS_MAX = 3, URLS_MAX = 8, SIM_PROXY_HOST = 200 }; /* 203.0.113.200 */
 
 /* Their names stand in client_frames.c. */
 enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
@@ -34,6 +34,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(BUSY, "a connection beyond the limit was told 503")         \
     ROW(TOO_FAST, "connections came too fast")                      \
     ROW(TOO_MANY, "an address had one connection too many")         \
+    ROW(PROXIED, "a proxy said where a client comes from")          \
     ROW(EARLY_SUBMIT, "the submission queue was full")              \
     ROW(OVERFLOW, "the completion queue overflowed")                \
     ROW(NO_BUFFERS, "receive buffers ran out")                      \
@@ -89,6 +90,7 @@ struct world {
     bool stopped;
     bool calm;    /* faults are off */
     bool crowded; /* fewer connections are allowed than there are clients */
+    bool proxied; /* the hub's clients come through a proxy */
     uint64_t asked_to_stop;
     /* the hub's clients */
     struct client clients[CLIENTS_MAX];

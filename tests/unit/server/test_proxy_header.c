@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <string.h>
-
 #include <cmocka.h>
 
 #include "proxy_header.h"
@@ -109,13 +107,18 @@ static void what_is_no_line_of_version_1(void **state) {
 /* 107 bytes with the line end, and not one more. */
 static void a_line_has_its_bound(void **state) {
     (void)state;
-    char line[200] = "PROXY UNKNOWN ";
-    memset(line + 14, 'x', sizeof line - 14);
-    memcpy(line + 105, "\r\n", 2);
-    check_read(bytes_make(line, 120), 107, "127.0.0.1:7");
-    memcpy(line + 105, "x\r\n", 3);
-    check_answer(bytes_make(line, 150), PROXY_HEADER_BAD);
-    check_answer(bytes_make(line, 106), PROXY_HEADER_NEEDS_MORE);
+    struct buffer line = {0};
+    buffer_append_text(&line, "PROXY UNKNOWN ");
+    while (line.size < 105)
+        buffer_append_byte(&line, 'x');
+    buffer_append_text(&line, "\r\nGET / HTTP/1.1\r\n");
+    check_read(buffer_bytes(&line), 107, "127.0.0.1:7");
+    line.size = 105;
+    buffer_append_text(&line, "x");
+    check_answer(buffer_bytes(&line), PROXY_HEADER_NEEDS_MORE);
+    buffer_append_text(&line, "\r\n");
+    check_answer(buffer_bytes(&line), PROXY_HEADER_BAD);
+    buffer_fini(&line);
 }
 
 /* ---- version 2 ------------------------------------------------------------------------------ */
