@@ -201,7 +201,8 @@ struct config_hub {
 };
 
 struct config_admin {
-    char *listen; /* as hub.listen.address */
+    char *listen;             /* as hub.listen.address */
+    unsigned channel_metrics; /* channels, of those that the config does not name */
 };
 
 enum config_ring_backend { CONFIG_RING_AUTO, CONFIG_RING_IO_URING };

@@ -60,9 +60,10 @@ struct hub_options {
     uint64_t ping_timeout;
     uint64_t close_timeout;
     uint64_t progress_timeout; /* a strict channel's reader may take nothing for so long; 0: ever */
-    unsigned max_subscriptions;            /* of one connection */
-    unsigned max_channels;                 /* in all; joining one more is refused */
-    const struct access *access;           /* who may do what; NULL: anybody everything. Borrowed */
+    unsigned max_subscriptions;  /* of one connection */
+    unsigned max_channels;       /* in all; joining one more is refused */
+    unsigned max_accounts;       /* of channels that are not listed, see channel_totals.h */
+    const struct access *access; /* who may do what; NULL: anybody everything. Borrowed */
     const struct network *trusted_proxies; /* borrowed */
     size_t trusted_proxy_count;
     /* The settings of a channel, by its name. Called on any worker's thread. */

@@ -130,6 +130,7 @@ static const struct config_key keys[] = {
     KEY(hub.channels,            channels,      "{}",             ANY),
 
     KEY(admin.listen,            listen,        "localhost:9465", ANY),
+    KEY(admin.channel_metrics,   count,         "100",            RANGE(0, 10000)),
     KEY(ring.backend,            choice,        "auto",           CHOICES("auto", "io_uring")),
     KEY(log.level,               choice,        "info",
         CHOICES("error", "warning", "info", "debug")),

@@ -90,5 +90,6 @@ struct hub_options hub_settings(const struct config *config) {
         .progress_timeout = hub->progress_timeout,
         .max_subscriptions = hub->limits.subscriptions,
         .max_channels = hub->limits.channels,
+        .max_accounts = config->admin.channel_metrics,
     };
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "metrics_channels.h"
 
 /* ---- one row a counter ---------------------------------------------------------------------- */
 
@@ -180,7 +181,9 @@ static enum error append_hub(const struct service *service, struct buffer *out) 
          i++)
         error = append_value(out, &server_metrics[i],
                              sum_over_workers(service, server_metrics[i].offset, true));
-    return error == ERROR_NONE ? append_closes(service, out) : error;
+    if (error == ERROR_NONE)
+        error = append_closes(service, out);
+    return error == ERROR_NONE ? metrics_append_channels(service->hub, out) : error;
 }
 
 /* ---- the fetcher ---------------------------------------------------------------------------- */

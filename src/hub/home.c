@@ -61,6 +61,7 @@ void home_count_memory(struct home *home) {
 static void home_free(struct home *home) {
     struct hub_worker *worker = home->worker;
     loop_unpost(&home->tell);
+    accounts_close(&worker->hub->accounts, home);
     map_remove(&worker->homes, &home->node);
     counter_subtract(&worker->statistics.log_bytes, home->log_memory);
     counter_subtract(&worker->statistics.homes, 1);
@@ -101,6 +102,7 @@ enum error home_find(struct hub_worker *worker, struct bytes name, struct home *
         memory_free(home);
         return error;
     }
+    accounts_open(&worker->hub->accounts, home, worker->hub->options.max_accounts);
     counter_add(&worker->statistics.homes, 1);
     *home_out = home;
     return ERROR_NONE;
@@ -248,6 +250,7 @@ enum error home_append(struct home *home, struct bytes prefix, bool binary, stru
     }
     *offset = message.offset;
     home_trim(home);
+    counter_add(&home->published, 1);
     counter_add(&home->worker->statistics.messages_published, 1);
     head_moved(home);
     return ERROR_NONE;

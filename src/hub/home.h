@@ -8,6 +8,7 @@
 #ifndef RINGCAST_HUB_HOME_H
 #define RINGCAST_HUB_HOME_H
 
+#include "accounts.h"
 #include "base/map.h"
 #include "hub/hub.h"
 #include "key_ring.h"
@@ -51,6 +52,9 @@ struct home {
     struct rendition renditions[RENDITION_COUNT];
     struct reader *readers; /* of all renditions */
     struct key_ring keys;   /* of messages that were published lately */
+    struct counter published;
+    struct account *account;    /* where its numbers count */
+    struct list_node accounted; /* there */
     char name[];
 };
 

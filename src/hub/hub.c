@@ -91,6 +91,7 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
         return ERROR_NO_MEMORY;
     hub->options = *options;
     admission_init(&hub->admission, &options->limits.admission);
+    accounts_init(&hub->accounts);
     hub->worker_count = worker_count;
     for (unsigned i = 0; i < worker_count; i++) {
         hub->workers[i].hub = hub;
@@ -103,6 +104,7 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
 }
 
 void hub_free(struct hub *hub) {
+    accounts_fini(&hub->accounts);
     admission_fini(&hub->admission);
     memory_free(hub);
 }

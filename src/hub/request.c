@@ -95,23 +95,9 @@ static enum error publish(struct request *request, struct home *home) {
 
 /* ---- at home: asking ------------------------------------------------------------------------ */
 
-static struct tally sum_tallies(const struct home *home) {
-    struct tally sum = {0};
-    for (unsigned i = 0; i < RENDITION_COUNT * home->worker->hub->worker_count; i++) {
-        const struct tally *tally = &home->readers[i].tally;
-        counter_add(&sum.subscribers, counter_read(&tally->subscribers));
-        counter_add(&sum.delivered, counter_read(&tally->delivered));
-        counter_add(&sum.skipped, counter_read(&tally->skipped));
-        counter_add(&sum.own, counter_read(&tally->own));
-        counter_add(&sum.abandoned, counter_read(&tally->abandoned));
-        counter_add(&sum.due, counter_read(&tally->due));
-    }
-    return sum;
-}
-
 static enum error describe(struct request *request, struct home *home) {
     const struct log *history = home_history(home);
-    struct tally tally = sum_tallies(home);
+    struct channel_totals totals = home_totals(home);
     request->offset = history->next_offset;
     return buffer_format(&request->text,
                          "\"retained\":{\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64
@@ -119,9 +105,8 @@ static enum error describe(struct request *request, struct home *home) {
                          ",\"skipped\":%" PRIu64 ",\"own\":%" PRIu64 ",\"abandoned\":%" PRIu64
                          ",\"due\":%" PRIu64,
                          history->next_offset - history->tail_offset, history->head - history->tail,
-                         counter_read(&tally.subscribers), counter_read(&tally.delivered),
-                         counter_read(&tally.skipped), counter_read(&tally.own),
-                         counter_read(&tally.abandoned), counter_read(&tally.due));
+                         totals.subscribers, totals.delivered, totals.skipped, totals.own,
+                         totals.abandoned, totals.due);
 }
 
 static enum error append_messages(struct request *request, struct home *home, uint64_t from) {

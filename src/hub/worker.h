@@ -2,6 +2,7 @@
 #ifndef RINGCAST_HUB_WORKER_H
 #define RINGCAST_HUB_WORKER_H
 
+#include "accounts.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "home.h"
@@ -40,6 +41,7 @@ struct hub_worker {
 struct hub {
     struct hub_options options;
     struct admission admission; /* of all workers' servers */
+    struct accounts accounts;   /* of all channels */
     unsigned worker_count;
     _Atomic unsigned channel_count; /* homes, on all workers */
     /* the end, on worker 0 */

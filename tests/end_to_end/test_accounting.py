@@ -9,6 +9,8 @@ import json
 import random
 import socket
 
+import pytest
+
 from support.process import eventually
 from support.service import start_service
 from support.wire import Connection, handshake, http_get, listen
@@ -95,3 +97,57 @@ async def test_every_message_is_accounted_for(shared_processes):
     states = [await state_of(service, policy) for policy in POLICIES]
     assert metrics["ringcast_deliveries_total"] == sum(state["delivered"] for state in states)
     assert metrics["ringcast_deliveries_skipped_total"] == sum(state["skipped"] for state in states)
+    for policy, state in zip(POLICIES, states):
+        assert channel_metrics(metrics, policy) == {"published": state["offset"], **{
+            key: state[key] for key in ("subscribers", "delivered", "skipped", "own", "abandoned",
+                                        "due")}}
+
+
+def channel_metrics(metrics, name):
+    """{'published': 3.0, …} of one channel."""
+    suffix = f'{{channel="{name}"}}'
+    return {key.removeprefix("ringcast_channel_").removesuffix(suffix).removesuffix("_total"): value
+            for key, value in metrics.items()
+            if key.startswith("ringcast_channel_") and key.endswith(suffix)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_published_times_subscribers(shared_processes, policy, workers):
+    """Who is there from the first message to the last: each message has one fate for each."""
+    service = start_service(shared_processes, {"workers": workers, "hub": {
+        "close_timeout": "2s", "ping_interval": 0, "channels": {
+            "c": {"publish": "anyone", "slow_reader": policy, "retain": {"bytes": "128KiB"}}}}})
+    readers = [await listen(service.hub, "/channels/c") for _ in range(20)]
+    stuck = [await join_without_reading(service, "/channels/c") for _ in range(5)]
+    await publish_all(service, "c", BIG_MESSAGES, BIG_SIZE)
+    for reader in readers:
+        reader.transport.abort()
+    for client in stuck:
+        client.abort()
+
+    async def nobody_is_left():
+        return (await state_of(service, "c"))["subscribers"] == 0
+    await eventually(nobody_is_left)
+    found = channel_metrics(await service.metrics(), "c")
+    fates = found["delivered"] + found["skipped"] + found["own"] + found["abandoned"]
+    assert found["published"] == BIG_MESSAGES and found["due"] == fates
+    if policy == "close":  # who is closed is due nothing any more
+        assert found["due"] < BIG_MESSAGES * 25
+        assert (await service.metrics())['ringcast_client_closes_total{reason="slow_reader"}'] >= 5
+    else:
+        assert found["due"] == BIG_MESSAGES * 25 and found["skipped"] > 0
+
+
+async def test_the_page_does_not_grow_with_made_up_names(shared_processes):
+    service = start_service(shared_processes, {
+        "hub": {"channels": {"named": {}, "*": {"publish": "anyone"}}},
+        "admin": {"channel_metrics": 2}})
+    for i in range(5):
+        await publish_all(service, f"made-up-{i}", 10, 3)
+    metrics = await service.metrics()
+    published = {key: value for key, value in metrics.items()
+                 if key.startswith("ringcast_channel_published_total")}
+    assert published.pop('ringcast_channel_published_total{channel="(other)"}') == 30
+    assert published == {f'ringcast_channel_published_total{{channel="made-up-{i}"}}': 10
+                         for i in range(2)}

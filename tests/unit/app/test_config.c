@@ -38,6 +38,7 @@ static void check_top_defaults(const struct config *config) {
     assert_int_equal(config->hash.threads, CONFIG_AUTO);
     assert_int_equal(config->hash.inline_below, 4096);
     assert_string_equal(config->admin.listen, "localhost:9465");
+    assert_int_equal(config->admin.channel_metrics, 100);
     assert_int_equal(config->ring.backend, CONFIG_RING_AUTO);
     assert_int_equal(config->log.level, LOG_INFO);
     assert_int_equal(config->log.format, LOG_FORMAT_TEXT);
@@ -295,6 +296,7 @@ static void test_every_key_is_read(void **state) {
     check_everything_hub(&config.hub);
     check_everything_channels(&config);
     assert_string_equal(config.admin.listen, "*:0");
+    assert_int_equal(config.admin.channel_metrics, 10);
     assert_int_equal(config.ring.backend, CONFIG_RING_IO_URING);
     assert_int_equal(config.log.level, LOG_DEBUG);
     assert_int_equal(config.log.format, LOG_FORMAT_JSON);

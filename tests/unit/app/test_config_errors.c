@@ -229,6 +229,7 @@ static const struct bounds bounds[] = {
     {"hub.limits.subscriptions", {"1", "100000"}, {"0", "100001"}, "an integer from 1 to 100000"},
     {"hub.channels", {"{}"}, {"null", "\"chat\""}, "an object of channels by their names"},
     {"admin.listen", LISTEN},
+    {"admin.channel_metrics", {"0", "10000"}, {"10001", "-1"}, "an integer from 0 to 10000"},
     {"ring.backend",
      {"\"auto\"", "\"io_uring\""},
      {"\"epoll\"", "\"uring\""},

@@ -67,6 +67,7 @@ static inline void still_start(unsigned workers, const struct hub_options *optio
     still_hub = calloc(1, sizeof *still_hub + workers * sizeof(struct hub_worker));
     still_hub->options = *options;
     still_hub->worker_count = workers;
+    accounts_init(&still_hub->accounts);
     for (unsigned i = 0; i < workers; i++) {
         still_rings[i].backend = &still_backend;
         loop_init(&still_loops[i], &still_rings[i]);
@@ -101,6 +102,7 @@ static inline void still_end(void) {
         loop_fini(&still_loops[i]);
     }
     assert_int_equal(atomic_load(&still_hub->channel_count), 0);
+    accounts_fini(&still_hub->accounts);
     free(still_hub);
 }
 

@@ -391,6 +391,47 @@ static void a_slow_reader_is_closed(void **state) {
     hub_end();
 }
 
+/* The history still holds everything, but it has taken nothing for too long. */
+static void a_reader_without_progress_is_closed(void **state) {
+    (void)state;
+    test_options.progress_timeout = 100 * MILLISECOND;
+    test_options.close_timeout = 100 * MILLISECOND;
+    test_channel.retain_bytes = (size_t)2 * PIECES * PIECE;
+    begin();
+    int slow = join_path_with_buffer("/channels/a", 4096);
+    int idle = join("b"); /* who has nothing to take makes no progress either, and stays */
+    flood("a");
+    wait_until(hub_count(closes[CLOSE_REASON_SLOW_READER]) == 1);
+    assert_int_equal(hub_count(slow_readers), 1);
+    assert_int_equal(hub_count(skipped), 0);
+    close(slow);
+    assert_int_equal(publish_from(0, "b", bytes_of("still here"), 1), ERROR_NONE);
+    expect_text(idle, "still here");
+    leave(idle);
+    hub_end();
+}
+
+static void progress_is_not_asked_of_who_may_skip(void **state) {
+    (void)state;
+    test_options.progress_timeout = 20 * MILLISECOND;
+    test_channel.slow_reader = SLOW_READER_SKIP;
+    test_channel.retain_bytes = (size_t)2 * PIECES * PIECE;
+    begin();
+    int slow = join_path_with_buffer("/channels/a", 4096);
+    flood("a");
+    int other = join("b");
+    struct timespec pause = {.tv_nsec = 200 * 1000 * 1000}; /* ten times what a strict one has */
+    nanosleep(&pause, NULL);
+    assert_int_equal(hub_count(slow_readers), 0);
+    for (unsigned next = 0; next < PIECES; next++) {
+        assert_true(read_frame(slow));
+        assert_int_equal(number_of_piece(), next);
+    }
+    leave(slow);
+    leave(other);
+    hub_end();
+}
+
 static void a_slow_reader_skips_and_the_gap_is_counted(void **state) {
     (void)state;
     test_channel.retain_bytes = 256 * 1024;
@@ -559,6 +600,8 @@ int main(void) {
         client_test(close_that_is_not_answered),
         client_test(end_that_is_not_followed),
         client_test(a_slow_reader_is_closed),
+        client_test(a_reader_without_progress_is_closed),
+        client_test(progress_is_not_asked_of_who_may_skip),
         client_test(a_slow_reader_skips_and_the_gap_is_counted),
         client_test(a_slow_reader_does_not_hold_up_others),
         client_test(a_message_larger_than_retention),
