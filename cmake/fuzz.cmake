@@ -59,4 +59,5 @@ ringcast_fuzz(session app SOURCES ${session_sources}
               COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/connect.c
               src/fetch/connection.c src/fetch/head.c src/fetch/hop.c src/fetch/session.c
               src/fetch/retry.c src/fetch/body.c)
-target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim)
+target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim
+                                                ${CMAKE_SOURCE_DIR}/src/hub)

@@ -3,7 +3,8 @@
 file(GLOB simulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/*.c)
 add_executable(sim ${simulation_sources})
 set_target_properties(sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-target_include_directories(sim PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim ${CMAKE_SOURCE_DIR}/src/app)
+target_include_directories(sim PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim ${CMAKE_SOURCE_DIR}/src/app
+                                       ${CMAKE_SOURCE_DIR}/src/hub)
 target_link_libraries(sim PRIVATE app)
 add_test(NAME sim COMMAND sim --seeds 5000 --complete)
 set_tests_properties(sim PROPERTIES TIMEOUT 300 LABELS simulation)

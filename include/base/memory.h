@@ -7,6 +7,7 @@
 #ifndef RINGCAST_BASE_MEMORY_H
 #define RINGCAST_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* `size` bytes with undefined content, or NULL. The caller owns them; memory_free() ends them. */
@@ -24,8 +25,9 @@ char *memory_copy_text(const char *text, size_t size);
 /* Ends a block; NULL is allowed. */
 void memory_free(void *block);
 
-/* How many blocks are alive now. */
+/* How many blocks are alive now, and how many bytes, as the C library rounds them. */
 size_t memory_live_blocks(void);
+size_t memory_live_bytes(void);
 
 /*
  * For tests: after `skip` more successful allocations, the next `count` fail. (0, 0) ends it.
@@ -33,5 +35,11 @@ size_t memory_live_blocks(void);
  */
 void memory_fail_after(size_t skip, size_t count);
 size_t memory_failures(void);
+
+/*
+ * For tests with one thread: `fails` is asked at each allocation, and what it says happens. NULL
+ * ends it. It counts in memory_failures(), too.
+ */
+void memory_fail_when(bool (*fails)(void *context), void *context);
 
 #endif

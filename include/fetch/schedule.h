@@ -23,8 +23,9 @@ struct schedule_entry {
 
 struct schedule_events {
     /* A result; `changed` says that status, title, digest or error differ from the last round's, or
-     * that it is the first. Lent until the call returns. */
-    void (*result)(void *context, const struct schedule_entry *entry,
+     * that it is the first. Lent until the call returns. False: the change could not be told; then
+     * the next round's result is a change again. */
+    bool (*result)(void *context, const struct schedule_entry *entry,
                    const struct fetch_result *result, bool changed);
     /* A round is over. */
     void (*round_ended)(void *context, size_t fetched, size_t failed);

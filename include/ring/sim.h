@@ -74,6 +74,9 @@ struct sim;
     /* datagrams, which is name lookups */                                                      \
     ROW(DATAGRAM_LOST, "datagram_lost", 200000)                                                 \
     ROW(DATAGRAM_SLOW, "datagram_slow", 200000)                                                 \
+    /* memory, of what runs on the machine: its peers always have some */                       \
+    ROW(NO_MEMORY, "no_memory", 20000) /* one allocation */                                     \
+    ROW(MEMORY_OUT, "memory_out", 500) /* every one, for a while */                             \
     /* the pool's threads */                                                                    \
     ROW(WORK_SLOW, "work_slow", 100000) /* done up to ten seconds later */
 
@@ -126,6 +129,9 @@ void sim_stop_faults(struct sim *sim);
 /* One kind by hand: its chance in millionths. */
 void sim_set_fault(struct sim *sim, enum sim_fault fault, unsigned per_million);
 
+/* Does the allocation that is asked for now fail? For memory_fail_when(). */
+bool sim_allocation_fails(struct sim *sim);
+
 /* How often each kind has struck. */
 uint64_t sim_fault_count(const struct sim *sim, enum sim_fault fault);
 
@@ -158,6 +164,9 @@ void sim_remove_actor(struct sim *sim, struct sim_actor *actor);
 
 /* One event or one turn. False: nothing can happen any more, however long one waits. */
 bool sim_step(struct sim *sim);
+
+/* Calls `watch` whenever a turn or a work of the program under test begins, and when it ends. */
+void sim_watch_inside(struct sim *sim, void (*watch)(void *context, bool inside), void *context);
 
 /* Calls `run` once, `delay` nanoseconds later, from sim_step(). */
 void sim_after(struct sim *sim, uint64_t delay, void (*run)(void *context), void *context);

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,41 +23,64 @@ enum {
 
 /* ---- results: printed, and published when changed ------------------------------------------- */
 
-static void publish_result(struct service *service, const char *channel,
-                           const struct fetch_result *result, struct bytes json) {
-    enum error error = hub_publish(service->hub, 0, bytes_of(channel), json);
-    if (error != ERROR_NONE)
-        log_write(LOG_ERROR, "service", "a result could not be published",
-                  LOG_TEXT("url", result->url), LOG_TEXT("error", error_text(error)));
+static void complain_of_result(const struct fetch_result *result, enum error error) {
+    log_write(LOG_ERROR, "service", "a result could not be published", LOG_TEXT("url", result->url),
+              LOG_TEXT("error", error_text(error)));
 }
 
-static void print_result(const struct service *service, const struct fetch_result *result,
-                         struct bytes json) {
+/* Without memory the line still comes, and says only whose it is. */
+static void print_short(const struct service *service, const struct fetch_result *result) {
+    char line[256];
+    int size =
+        service->config->log.format == LOG_FORMAT_JSON
+            ? snprintf(line, sizeof line,
+                       "{\"index\":%zu,\"error\":{\"kind\":\"resources\",\"detail\":\"%s\"}}\n",
+                       result->index, error_text(ERROR_NO_MEMORY))
+            : snprintf(line, sizeof line, "❌ URL number %zu: %s\n", result->index + 1,
+                       error_text(ERROR_NO_MEMORY));
+    output_write(bytes_make(line, (size_t)size));
+}
+
+static void print_text(const struct service *service, const struct fetch_result *result) {
     struct buffer line = {0};
-    if (service->config->log.format == LOG_FORMAT_JSON)
-        buffer_append(&line, json.data, json.size);
+    enum error error = fetch_result_append_text(result, &line);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&line, '\n');
+    if (error == ERROR_NONE)
+        output_write(buffer_bytes(&line));
     else
-        fetch_result_append_text(result, &line);
-    buffer_append_byte(&line, '\n');
-    output_write(buffer_bytes(&line));
+        print_short(service, result);
     buffer_fini(&line);
 }
 
-static void result_came(void *context, const struct schedule_entry *entry,
+/* `line` is the result as JSON, with a line's end. */
+static enum error tell_result(struct service *service, const struct fetch_result *result,
+                              const char *channel, struct bytes line, bool changed) {
+    struct bytes json = bytes_make(line.data, line.size - 1);
+    if (service->config->log.format == LOG_FORMAT_JSON)
+        output_write(line);
+    results_keep(&service->results, result, json);
+    return changed ? hub_publish(service->hub, 0, bytes_of(channel), json) : ERROR_NONE;
+}
+
+/* Printed; kept for who asks; and published when it has changed. */
+static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     struct service *service = context;
-    struct buffer json = {0};
-    enum error error = fetch_result_append_json(result, &json);
-    print_result(service, result, buffer_bytes(&json));
-    if (error == ERROR_NONE) {
-        results_keep(&service->results, result, buffer_bytes(&json));
-        if (changed)
-            publish_result(service, entry->context, result, buffer_bytes(&json));
-    } else {
-        log_write(LOG_ERROR, "service", "a result could not be published",
-                  LOG_TEXT("url", result->url), LOG_TEXT("error", error_text(error)));
-    }
-    buffer_fini(&json);
+    struct buffer line = {0};
+    if (service->config->log.format != LOG_FORMAT_JSON)
+        print_text(service, result);
+    enum error error = fetch_result_append_json(result, &line);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&line, '\n');
+    if (error == ERROR_NONE)
+        error = tell_result(service, result, entry->context, buffer_bytes(&line), changed);
+    else if (service->config->log.format == LOG_FORMAT_JSON)
+        print_short(service, result);
+    if (error != ERROR_NONE)
+        complain_of_result(result, error);
+    buffer_fini(&line);
+    return error == ERROR_NONE;
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {

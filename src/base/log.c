@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+enum { LINE_WITHOUT_FIELDS = 256, TIME_SIZE = 64 };
+
 /* Read by every thread, and changed while they run when the config is read again. */
 static _Atomic enum log_level current_level = LOG_INFO;
 static _Atomic enum log_format current_format = LOG_FORMAT_TEXT;
@@ -45,14 +47,20 @@ struct log_field log_text_field(const char *key, const char *value) {
     return (struct log_field){key, value, strlen(value), 0};
 }
 
-static void append_time(struct buffer *line) {
+static void write_time(char out[TIME_SIZE]) {
     uint64_t now = clock_wall();
     time_t seconds = (time_t)(now / SECOND);
     struct tm utc;
     gmtime_r(&seconds, &utc);
-    buffer_format(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", utc.tm_year + 1900, utc.tm_mon + 1,
-                  utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                  (unsigned)(now / MILLISECOND % 1000));
+    snprintf(out, TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", utc.tm_year + 1900,
+             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+             (unsigned)(now / MILLISECOND % 1000));
+}
+
+static void append_time(struct buffer *line) {
+    char time[TIME_SIZE];
+    write_time(time);
+    buffer_append_text(line, time);
 }
 
 static bool is_plain(struct bytes value) {
@@ -110,11 +118,38 @@ static void write_whole(struct bytes text) {
     }
 }
 
+/* Each byte of a value becomes six at most, in a JSON text. */
+static size_t largest_line(const struct log_field *fields, size_t count) {
+    size_t size = LINE_WITHOUT_FIELDS;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(fields[i].key) + LOG_VALUE_MAX * 6 + sizeof ",\"\":\"\"";
+    return size;
+}
+
+/* Without memory for a line, one without fields still comes, whole. */
+static void write_short(enum log_level level, const char *component, const char *event) {
+    char line[LINE_WITHOUT_FIELDS], time[TIME_SIZE];
+    write_time(time);
+    int size =
+        current_format == LOG_FORMAT_JSON
+            ? snprintf(line, sizeof line,
+                       "{\"time\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"event\":\"%s\"}\n",
+                       time, level_names[level], component, event)
+            : snprintf(line, sizeof line, "%s %s %s: %s\n", time, level_names[level], component,
+                       event);
+    if (size > 0 && (size_t)size < sizeof line)
+        write_whole(bytes_make(line, (size_t)size));
+}
+
 void log_write_fields(enum log_level level, const char *component, const char *event,
                       const struct log_field *fields, size_t count) {
     if (!log_wants(level))
         return;
     struct buffer line = {0};
+    if (buffer_reserve(&line, largest_line(fields, count)) != ERROR_NONE) {
+        write_short(level, component, event);
+        return;
+    }
     if (current_format == LOG_FORMAT_JSON)
         append_json_line(&line, level, component, event, fields, count);
     else

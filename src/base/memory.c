@@ -1,11 +1,11 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_size_t live_blocks;
+static atomic_size_t live_blocks, live_bytes;
 
 /* Failure injection: `armed` is read first so that an ordinary run pays one relaxed load. */
 static struct {
@@ -13,6 +13,8 @@ static struct {
     atomic_size_t skip;
     atomic_size_t count;
     atomic_size_t failures;
+    bool (*fails)(void *context);
+    void *context;
 } injected;
 
 static bool take_one(atomic_size_t *counter) {
@@ -23,18 +25,24 @@ static bool take_one(atomic_size_t *counter) {
     return false;
 }
 
+static bool is_its_turn(void) {
+    return !take_one(&injected.skip) && take_one(&injected.count);
+}
+
 static bool must_fail(void) {
     if (!atomic_load_explicit(&injected.armed, memory_order_relaxed))
         return false;
-    if (take_one(&injected.skip) || !take_one(&injected.count))
+    if (injected.fails != NULL ? !injected.fails(injected.context) : !is_its_turn())
         return false;
     atomic_fetch_add(&injected.failures, 1);
     return true;
 }
 
 static void *counted(void *block) {
-    if (block != NULL)
-        atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
+    if (block == NULL)
+        return NULL;
+    atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&live_bytes, malloc_usable_size(block), memory_order_relaxed);
     return block;
 }
 
@@ -49,7 +57,14 @@ void *memory_allocate_zeroed(size_t size) {
 void *memory_resize(void *block, size_t size) {
     if (block == NULL)
         return memory_allocate(size);
-    return must_fail() ? NULL : realloc(block, size);
+    if (must_fail())
+        return NULL;
+    size_t before = malloc_usable_size(block);
+    void *moved = realloc(block, size);
+    if (moved != NULL)
+        atomic_fetch_add_explicit(&live_bytes, malloc_usable_size(moved) - before,
+                                  memory_order_relaxed);
+    return moved;
 }
 
 char *memory_copy_text(const char *text, size_t size) {
@@ -66,6 +81,7 @@ void memory_free(void *block) {
     if (block == NULL)
         return;
     atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&live_bytes, malloc_usable_size(block), memory_order_relaxed);
     free(block);
 }
 
@@ -73,11 +89,21 @@ size_t memory_live_blocks(void) {
     return atomic_load_explicit(&live_blocks, memory_order_relaxed);
 }
 
+size_t memory_live_bytes(void) {
+    return atomic_load_explicit(&live_bytes, memory_order_relaxed);
+}
+
 void memory_fail_after(size_t skip, size_t count) {
     atomic_store(&injected.skip, skip);
     atomic_store(&injected.count, count);
     atomic_store(&injected.failures, 0);
     atomic_store(&injected.armed, count > 0);
+}
+
+void memory_fail_when(bool (*fails)(void *context), void *context) {
+    injected.fails = fails;
+    injected.context = context;
+    atomic_store(&injected.armed, fails != NULL);
 }
 
 size_t memory_failures(void) {

@@ -137,7 +137,9 @@ static void take_result(struct round *round, const struct fetch_result *result) 
     bool changed = !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
     if (changed)
         remember(watched, result);
-    schedule->options.events->result(schedule->options.context, &watched->entry, result, changed);
+    if (!schedule->options.events->result(schedule->options.context, &watched->entry, result,
+                                          changed))
+        watched->known = false;
 }
 
 static void finish_if_over(struct schedule *schedule) {

@@ -96,16 +96,20 @@ struct segment *log_newest(const struct log *log) {
     return container_of(log->segments.previous, struct segment, link);
 }
 
+/* Of a segment that no single message is larger than. */
+static size_t largest_capacity(const struct retention *retention) {
+    size_t capacity = retention->bytes / SEGMENTS_PER_RETENTION;
+    if (capacity > SEGMENT_LARGEST)
+        return SEGMENT_LARGEST;
+    return capacity < SEGMENT_SMALLEST ? SEGMENT_SMALLEST : capacity;
+}
+
 static uint32_t next_capacity(const struct log *log, size_t frame_size) {
-    size_t largest = log->retention.bytes / SEGMENTS_PER_RETENTION;
-    if (largest > SEGMENT_LARGEST)
-        largest = SEGMENT_LARGEST;
+    size_t largest = largest_capacity(&log->retention);
     size_t capacity =
         list_is_empty(&log->segments) ? SEGMENT_SMALLEST : (size_t)log_newest(log)->capacity * 2;
     if (capacity > largest)
         capacity = largest;
-    if (capacity < SEGMENT_SMALLEST)
-        capacity = SEGMENT_SMALLEST;
     return (uint32_t)(capacity < frame_size ? frame_size : capacity);
 }
 
@@ -166,11 +170,29 @@ static bool is_too_old(const struct log *log, const struct segment *segment, uin
     return now - segment->made > log->retention.age + (uint64_t)mark->age * MILLISECOND;
 }
 
+/* Of all segments but the newest: the bytes, their marks, and what messages of a size that fits
+ * badly leave free in their segments. */
+static size_t full_memory(const struct retention *retention) {
+    return retention->bytes + retention->bytes / 2 + 2 * SEGMENT_SMALLEST;
+}
+
+size_t log_memory_limit(const struct retention *retention, size_t largest) {
+    size_t newest = largest_capacity(retention);
+    if (newest < largest)
+        newest = largest;
+    return full_memory(retention) + sizeof(struct segment) +
+           newest / BYTES_PER_MARK * (BYTES_PER_MARK + sizeof(struct mark)) + BYTES_PER_MARK;
+}
+
+static bool takes_too_much(const struct log *log) {
+    return log->memory - memory_of(log_newest(log)) > full_memory(&log->retention);
+}
+
 /* However large the newest message is, nobody was slow to read it: only age drops that one. */
 static bool exceeds(const struct log *log, const struct segment *segment, uint64_t now) {
     uint64_t messages = log->next_offset - log->tail_offset;
-    return (messages > 1 &&
-            (log->head - log->tail > log->retention.bytes || messages > log->retention.messages)) ||
+    return (messages > 1 && (log->head - log->tail > log->retention.bytes ||
+                             messages > log->retention.messages || takes_too_much(log))) ||
            is_too_old(log, segment, now);
 }
 

@@ -104,6 +104,13 @@ enum error log_reserve(struct log *log, size_t size, uint64_t now, bool *fresh);
 enum error log_append(struct log *log, const struct bytes *parts, size_t count, uint64_t now,
                       uint64_t *start, bool *fresh);
 
+/*
+ * The most that the segments of a log take whose largest message has `largest` bytes: half as much
+ * again as is retained, for marks and for what messages leave free at a segment's end; and the
+ * newest segment, which is being filled. When they would take more, the oldest messages go.
+ */
+size_t log_memory_limit(const struct retention *retention, size_t largest);
+
 /* Drops what retention no longer covers. The newest segment always stays, and the newest message
  * until it is too old. */
 void log_trim(struct log *log, uint64_t now);

@@ -147,7 +147,7 @@ void sim_pause_faults(struct sim *sim, bool paused) {
 void sim_stop_faults(struct sim *sim) {
     sim_note(sim, "calm", 0, 0);
     sim->calm = true;
-    sim->descriptors_out_until = 0;
+    sim->descriptors_out_until = sim->memory_out_until = 0;
     for (struct sim_actor *actor = sim->actors; actor != NULL; actor = actor->next)
         actor->starved_until = 0;
     sim_hasten_entries(sim);
@@ -166,6 +166,18 @@ bool sim_strikes(struct sim *sim, enum sim_fault fault) {
 uint64_t sim_amount(struct sim *sim, enum sim_fault fault, uint64_t most) {
     uint64_t reach = most >> sim_draw_below(sim, STREAM_FAULTS + fault, 12);
     return 1 + sim_draw_below(sim, STREAM_FAULTS + fault, reach);
+}
+
+bool sim_allocation_fails(struct sim *sim) {
+    if (!sim->inside || sim->paused)
+        return false;
+    if (sim->now < sim->memory_out_until)
+        return true;
+    if (sim_strikes(sim, SIM_FAULT_MEMORY_OUT)) {
+        sim->memory_out_until = sim->now + sim_amount(sim, SIM_FAULT_MEMORY_OUT, 2 * SECOND);
+        return true;
+    }
+    return sim_strikes(sim, SIM_FAULT_NO_MEMORY);
 }
 
 uint64_t sim_fault_count(const struct sim *sim, enum sim_fault fault) {
@@ -245,22 +257,41 @@ void sim_hasten(struct sim *sim, void (*run)(struct sim *sim, void *subject, uin
     free(events);
 }
 
+static void set_inside(struct sim *sim, bool inside) {
+    sim->inside = inside;
+    if (sim->watch != NULL)
+        sim->watch(sim->watch_context, inside);
+}
+
+void sim_watch_inside(struct sim *sim, void (*watch)(void *context, bool inside), void *context) {
+    sim->watch = watch;
+    sim->watch_context = context;
+}
+
 struct closure {
     void (*run)(void *context);
     void *context;
+    bool inside; /* it belongs to the program under test */
 };
 
 static void run_closure(struct sim *sim, void *subject, uint64_t detail) {
-    (void)sim;
     (void)detail;
     const struct closure *closure = subject;
+    if (closure->inside)
+        set_inside(sim, true);
     closure->run(closure->context);
+    if (closure->inside)
+        set_inside(sim, false);
+}
+
+static void run_after(struct sim *sim, uint64_t delay, const struct closure *what) {
+    struct closure *closure = sim_allocate(sizeof *closure);
+    *closure = *what;
+    sim_at_owned(sim, sim->now + delay, run_closure, closure);
 }
 
 void sim_after(struct sim *sim, uint64_t delay, void (*run)(void *context), void *context) {
-    struct closure *closure = sim_allocate(sizeof *closure);
-    *closure = (struct closure){run, context};
-    sim_at_owned(sim, sim->now + delay, run_closure, closure);
+    run_after(sim, delay, &(struct closure){run, context, false});
 }
 
 void sim_work(struct sim *sim, void (*run)(void *context), void *context) {
@@ -268,7 +299,7 @@ void sim_work(struct sim *sim, void (*run)(void *context), void *context) {
     if (sim_strikes(sim, SIM_FAULT_WORK_SLOW))
         delay += sim_amount(sim, SIM_FAULT_WORK_SLOW, 10 * SECOND);
     sim_note(sim, "work", delay, 0);
-    sim_after(sim, delay, run, context);
+    run_after(sim, delay, &(struct closure){run, context, true});
 }
 
 /* ---- moving --------------------------------------------------------------------------------- */
@@ -304,7 +335,9 @@ static void run_actor(struct sim *sim, struct sim_actor *actor, uint64_t index) 
         sim->now += sim_amount(sim, SIM_FAULT_STALL, 10 * SECOND);
     if (sim_strikes(sim, SIM_FAULT_STARVED))
         actor->starved_until = sim->now + sim_amount(sim, SIM_FAULT_STARVED, SECOND);
+    set_inside(sim, true);
     actor->run(actor);
+    set_inside(sim, false);
     sim->now += 1 + sim_draw_below(sim, STREAM_ORDER, STEP_NANOSECONDS);
 }
 

@@ -57,6 +57,10 @@ struct sim {
     bool calm;                      /* sim_stop_faults() was called */
     uint64_t descriptors_out_until; /* a burst of EMFILE or ENFILE */
     int descriptors_out_number;
+    uint64_t memory_out_until;
+    bool inside; /* what runs now is the program under test */
+    void (*watch)(void *context, bool inside);
+    void *watch_context;
     uint64_t fail_nth;
     int fail_number;
     uint64_t operations;

@@ -11,7 +11,7 @@
 #include "world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static struct tally tally;
+    static struct sightings tally;
     static struct verdict verdict;
     struct bytes input = bytes_make(data, size);
     uint64_t seed = fuzz_take(&input);

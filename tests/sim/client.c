@@ -65,8 +65,9 @@ static void shake_hands(struct client *client) {
     int size = snprintf(request, sizeof request,
                         "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                        targets[client->channel]);
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+                        targets[client->channel],
+                        client->speaks_json ? "Sec-WebSocket-Protocol: ringcast.v1.json\r\n" : "");
     link_write(&client->link, request, (size_t)size);
 }
 
@@ -219,11 +220,22 @@ void client_publish(struct client *client, unsigned count) {
         act_later(client);
 }
 
+static void subscribe(struct client *client) {
+    static const char *const names[] = {
+        [CHANNEL_CHAT] = "chat", [CHANNEL_NEWS] = "news", [CHANNEL_RESULTS] = "results"};
+    char command[80];
+    snprintf(command, sizeof command, "{\"type\":\"subscribe\",\"channel\":\"%s\"}",
+             names[client->channel]);
+    client_send_frame(client, 0x80 | FRAME_TEXT, bytes_of(command));
+}
+
 static void received(struct link *link) {
     struct client *client = client_of(link);
     bool before = client->upgraded;
     client_take(client);
-    if (client->upgraded && !before && !client->calm)
+    if (client->upgraded && !before && client->speaks_json)
+        subscribe(client);
+    else if (client->upgraded && !before && !client->calm)
         act_later(client);
 }
 
@@ -328,10 +340,12 @@ void client_start(struct client *client, struct world *world, enum client_kind k
     client->number = number;
     client->channel = channel;
     client->calm = world->calm;
+    client->speaks_json = !world->calm && (kind == CLIENT_HONEST || kind == CLIENT_SLOW_READER) &&
+                          sim_below(world->sim, 3) == 0;
     client->to_publish = channel == CHANNEL_RESULTS ? 0 : (unsigned)sim_below(world->sim, 12);
     if (kind == CLIENT_MONITOR || kind == CLIENT_BROWSER)
         client->to_publish = 3;
-    else if (client->calm)
+    else if (client->calm || client->speaks_json)
         client->to_publish = 0;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         client->last_of[i] = -1;

@@ -53,7 +53,9 @@ struct client {
     unsigned channel;
     bool calm; /* came when faults were off */
     bool upgraded, refused;
-    bool witness; /* was in its channel when others published in peace */
+    bool speaks_json;     /* the subprotocol; it only listens */
+    uint64_t next_offset; /* which it must hear next; 0: it is in no channel yet */
+    bool witness;         /* was in its channel when others published in peace */
     bool heard_close, said_close;
     bool failed; /* the connection broke, whoever did it */
     uint16_t close_code;
@@ -94,6 +96,12 @@ void client_message(const struct world *world, unsigned publisher, unsigned numb
 
 /* Sends a masked frame. */
 void client_send_frame(struct client *client, unsigned first_byte, struct bytes payload);
+
+/* Is it exactly what some client has sent to this channel? */
+void client_take_message(struct client *client, bool binary, struct bytes payload);
+
+/* client_dialog.c: takes a text of the subprotocol. */
+void client_take_object(struct client *client, struct bytes text);
 
 /* Takes what has come: heads of responses, then frames. */
 void client_take(struct client *client);

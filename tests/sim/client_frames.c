@@ -85,8 +85,7 @@ static void remember(struct client *client, unsigned publisher, unsigned number)
         world_saw(world, SOMETIMES_FRAGMENTED);
 }
 
-/* Is it exactly what that client has sent to this channel? */
-static void take_message(struct client *client, bool binary, struct bytes payload) {
+void client_take_message(struct client *client, bool binary, struct bytes payload) {
     struct world *world = client->world;
     if (client->channel == CHANNEL_RESULTS) {
         if (binary || !results_contain(world, payload))
@@ -146,7 +145,12 @@ static void take_frame(struct client *client, const struct frame_header *header,
     switch (header->opcode) {
     case FRAME_TEXT:
     case FRAME_BINARY:
-        take_message(client, header->opcode == FRAME_BINARY, payload);
+        if (!client->speaks_json)
+            client_take_message(client, header->opcode == FRAME_BINARY, payload);
+        else if (header->opcode == FRAME_TEXT)
+            client_take_object(client, payload);
+        else
+            world_fail(world, "client %u was told something binary", client->number);
         break;
     case FRAME_PING:
         world_saw(world, SOMETIMES_CLIENT_PINGED);
@@ -166,6 +170,12 @@ static void take_frame(struct client *client, const struct frame_header *header,
     }
 }
 
+/* Where text is part of a JSON text it may take twice the room: half of it may be quotes. */
+static size_t largest_frame(const struct client *client) {
+    size_t message = client->world->config.hub.max_message;
+    return client->speaks_json ? 2 * message + 256 : message + 64;
+}
+
 static bool take_one_frame(struct client *client) {
     struct bytes in = buffer_bytes(&client->link.in);
     struct frame_header header;
@@ -174,7 +184,7 @@ static bool take_one_frame(struct client *client) {
     if (result == FRAME_NEEDS_MORE)
         return false;
     if (result == FRAME_MALFORMED || header.masked || !header.final ||
-        header.size > client->world->config.hub.max_message + 64) {
+        header.size > largest_frame(client)) {
         world_fail(client->world, "client %u got a malformed frame", client->number);
         return false;
     }

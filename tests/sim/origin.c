@@ -254,12 +254,17 @@ void origins_listen(struct world *world, const struct sockaddr *address) {
     sim_peer_listen(world->sim, address, accepted, world);
 }
 
-void origins_fini(struct origins *origins) {
+void origins_close(struct origins *origins) {
+    for (struct visit *visit = origins->visits; visit != NULL; visit = visit->next) {
+        link_close(&visit->link);
+        link_fini(&visit->link);
+    }
+}
+
+void origins_free(struct origins *origins) {
     while (origins->visits != NULL) {
         struct visit *visit = origins->visits;
         origins->visits = visit->next;
-        link_close(&visit->link);
-        link_fini(&visit->link);
         free(visit);
     }
 }

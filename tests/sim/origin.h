@@ -95,6 +95,8 @@ void origins_start(struct world *world);
 /* Lets the origins answer at one more address. */
 void origins_listen(struct world *world, const struct sockaddr *address);
 
-void origins_fini(struct origins *origins);
+/* Closes all visits. Their memory may go when the world has ended: who rests is told later. */
+void origins_close(struct origins *origins);
+void origins_free(struct origins *origins);
 
 #endif

@@ -62,10 +62,30 @@ static bool may_time_out(const struct url_plan *plan, const char *line) {
     return plan->page == PAGE_MOVED && strstr(line, "\"kind\":\"timeout\"") != NULL;
 }
 
+/*
+ * Without memory the result still comes, in its place. It says "resources"; and when even its line
+ * could not be written, nothing else.
+ */
+static bool is_short(const struct world *world, const char *line) {
+    static const char words[] =
+        ",\"error\":{\"kind\":\"resources\",\"detail\":\"out of memory\"}}\n";
+    const char *behind = strchr(line, ',');
+    return behind != NULL && strcmp(behind, words) == 0 && world_was_short_of_memory(world);
+}
+
+/* The URL's own text was what there was no memory for. */
+static bool is_nameless(const struct world *world, const char *line) {
+    return strstr(line, ",\"url\":\"\",") != NULL &&
+           strstr(line, "\"error\":{\"kind\":\"resources\"") != NULL &&
+           world_was_short_of_memory(world);
+}
+
 static void check_line(struct world *world, const struct url_plan *plan, const char *line) {
     bool settled = world->calm && !world->asked_to_stop &&
                    world->round_ended > world->calm_since + SETTLED_SECONDS * SECOND;
-    if (strstr(line, plan->text) == NULL)
+    if (is_short(world, line))
+        world_saw(world, SOMETIMES_SHORT_RESULT);
+    else if (strstr(line, plan->text) == NULL && !is_nameless(world, line))
         world_fail(world, "a result names another URL than %s", plan->text);
     else if (strstr(line, "\"error\":null") != NULL)
         check_success(world, plan, line);
@@ -73,6 +93,8 @@ static void check_line(struct world *world, const struct url_plan *plan, const c
         world_fail(world, "%s failed, and has a digest", plan->text);
     else if (settled && url_must_succeed(plan) && !may_time_out(plan, line))
         world_fail(world, "%s failed in peace: %.300s", plan->text, line);
+    else if (strstr(line, "\"kind\":\"resources\"") != NULL && !world_may_be_short(world))
+        world_fail(world, "%s failed without a shortage: %.300s", plan->text, line);
     count_kind(world, line);
 }
 

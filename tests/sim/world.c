@@ -34,6 +34,18 @@ void world_fail(struct world *world, const char *format, ...) {
     va_end(arguments);
 }
 
+bool world_was_short_of_memory(const struct world *world) {
+    return sim_fault_count(world->sim, SIM_FAULT_NO_MEMORY) > 0 ||
+           sim_fault_count(world->sim, SIM_FAULT_MEMORY_OUT) > 0;
+}
+
+bool world_may_be_short(const struct world *world) {
+    return world_was_short_of_memory(world) ||
+           sim_fault_count(world->sim, SIM_FAULT_PROCESS_DESCRIPTORS) > 0 ||
+           sim_fault_count(world->sim, SIM_FAULT_SYSTEM_DESCRIPTORS) > 0 ||
+           sim_fault_count(world->sim, SIM_FAULT_SEND_NO_MEMORY) > 0;
+}
+
 /* ---- the config ----------------------------------------------------------------------------- */
 
 static void append_urls(struct world *world, struct buffer *text) {
@@ -53,6 +65,7 @@ static void append_channel(struct sim *sim, struct buffer *text, const char *nam
 static void write_config(struct world *world, struct buffer *text) {
     struct sim *sim = world->sim;
     static const char *const drains[] = {"0s", "0s", "0s", "1s", "8s"};
+    static const char *const slow_readers[] = {"close", "close", "skip", "latest"};
     unsigned connections = world->crowded ? 4 : 64;
     buffer_format(text, "{\"workers\": %u, \"shutdown_timeout\": \"%us\", \"drain\": \"%s\", ",
                   world->worker_count, (unsigned)STOP_SECONDS,
@@ -77,7 +90,7 @@ static void write_config(struct world *world, struct buffer *text) {
                   "\"per_address\": 1, \"messages_per_second\": 5, "
                   "\"controls_per_second\": 16}, \"channels\": {",
                   world->proxied ? "true" : "false", (unsigned)SIM_PROXY_HOST,
-                  sim_below(sim, 2) == 0 ? "close" : "skip", connections, world->crowded ? 2 : 0);
+                  slow_readers[sim_below(sim, 4)], connections, world->crowded ? 2 : 0);
     append_channel(sim, text, "chat", "anyone");
     buffer_append_text(text, ", ");
     append_channel(sim, text, "news", "anyone");
@@ -124,7 +137,9 @@ static void start_work(void *context, void (*run)(void *argument), void *argumen
 }
 
 static void service_stopped(struct service *service) {
-    container_of(service, struct world, service)->stopped = true;
+    struct world *world = container_of(service, struct world, service);
+    world->stopped = true;
+    world->running = false;
 }
 
 static void stop_service(struct task *task) {
@@ -137,6 +152,7 @@ static const struct task_handler stop_handler = {"sim_stop", stop_service};
 static bool start_service(struct world *world) {
     struct loop *loops[WORKERS_MAX];
     const struct pool_runner runner = {start_work, world->sim};
+    size_t before = memory_live_bytes();
     for (unsigned i = 0; i < world->worker_count; i++) {
         open_loop(world, &world->loops[i]);
         loops[i] = &world->loops[i].loop;
@@ -155,6 +171,8 @@ static bool start_service(struct world *world) {
     if (error != ERROR_NONE)
         world_fail(world, "the service does not start: %s", error_text(error));
     sim_pause_faults(world->sim, false);
+    world->running = error == ERROR_NONE;
+    world->start_bytes = world->bytes += memory_live_bytes() - before;
     return error == ERROR_NONE;
 }
 
@@ -300,7 +318,8 @@ static void run_busy(struct world *world) {
 static void publish_in_peace(struct world *world) {
     for (size_t i = 0; i < world->client_count; i++) {
         struct client *client = &world->clients[i];
-        client->witness = client_is_open(client) && client_is_honest(client);
+        client->witness = client_is_open(client) && client_is_honest(client) &&
+                          (!client->speaks_json || client->next_offset > 0);
         if (counts(client))
             client_publish(client, CALM_MESSAGES);
     }
@@ -349,7 +368,7 @@ static void tally_session(struct world *world) {
 }
 
 static void tally_run(struct world *world) {
-    struct tally *tally = world->tally;
+    struct sightings *tally = world->tally;
     for (unsigned i = 0; i < world->worker_count; i++) {
         const struct hub_statistics *hub = hub_statistics(world->service.hub, i);
         const struct ring_statistics *ring = &world->loops[i].loop.ring->statistics;
@@ -372,10 +391,14 @@ static void tally_run(struct world *world) {
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+static bool allocation_fails(void *context) {
+    return sim_allocation_fails(context);
+}
+
 static void close_everything(struct world *world) {
     for (size_t i = 0; i < world->client_count; i++)
         client_fini(&world->clients[i]);
-    origins_fini(&world->origins);
+    origins_close(&world->origins);
     if (!run_until(world, sim_now(world->sim) + MINUTE, is_quiet))
         world_fail(world, "a loop still has work behind the end");
 }
@@ -440,7 +463,7 @@ void world_choose_from(const uint8_t *data, size_t size) {
     choices_size = size;
 }
 
-void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
+void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *tally,
                struct verdict *verdict) {
     size_t blocks = memory_live_blocks();
     struct world *world = calloc(1, sizeof *world);
@@ -452,10 +475,13 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally
     sim_choose_from(world->sim, choices, choices_size);
     sim_trace_to(world->sim, trace);
     machine_use(world->sim);
+    sim_watch_inside(world->sim, each_turn_check, world);
+    memory_fail_when(allocation_fails, world->sim);
     output_write_to(results_take, world);
     draw_world(world);
     origins_start(world);
     run(world, without);
+    memory_fail_when(NULL, NULL);
     verdict->hash = sim_trace_hash(world->sim);
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
         verdict->struck[i] = sim_fault_count(world->sim, (enum sim_fault)i);
@@ -464,6 +490,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally
         check_nothing_is_left(world, blocks);
         free(world->printed);
         sim_free(world->sim);
+        origins_free(&world->origins);
     }
     verdict->failed = world->failed;
     memcpy(verdict->failure, world->failure, sizeof verdict->failure);

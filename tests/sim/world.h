@@ -30,6 +30,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(RETRIED, "a stale pooled connection was replaced")          \
     ROW(SKIPPED, "a slow reader skipped messages")                  \
     ROW(GAP, "a gap was seen and counted")                          \
+    ROW(TOLD_GAP, "a slow reader was told what it missed")          \
     ROW(SHORTAGE, "accepting was paused")                           \
     ROW(BUSY, "a connection beyond the limit was told 503")         \
     ROW(TOO_FAST, "connections came too fast")                      \
@@ -45,6 +46,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(SAID_GOODBYE, "a client was told 1001")                     \
     ROW(HEALTHY, "a health check was answered 200")                 \
     ROW(FRAGMENTED, "a fragmented message was delivered")           \
+    ROW(SHORT_RESULT, "a result's line found no memory")            \
     ROW(PING_ANSWERED, "a client's ping was answered")              \
     ROW(CLIENT_PINGED, "a client was pinged")
 
@@ -56,7 +58,7 @@ enum sometimes {
 };
 
 /* What a campaign has seen in all its seeds. */
-struct tally {
+struct sightings {
     uint64_t faults[SIM_FAULT_COUNT];
     uint64_t reasons[CLOSE_REASON_COUNT];
     uint64_t kinds[FETCH_KINDS_MAX];
@@ -80,7 +82,7 @@ struct printed {
 struct world {
     struct sim *sim;
     uint64_t seed;
-    struct tally *tally;
+    struct sightings *tally;
     struct config config;
     unsigned worker_count;
     struct sim_loop loops[WORKERS_MAX];
@@ -108,6 +110,9 @@ struct world {
     size_t printed_count;
     struct origins origins;
     char why[80]; /* it is not well */
+    /* memory of the program under test, in bytes: now, when it had started, of the hub's logs */
+    bool running;
+    size_t bytes, bytes_before, start_bytes, log_bytes;
     /* the verdict */
     bool failed;
     char failure[400];
@@ -121,7 +126,7 @@ struct verdict {
 };
 
 /* Runs a seed. Bit n of `without` keeps fault n off. `trace` may be NULL. */
-void world_run(uint64_t seed, uint64_t without, FILE *trace, struct tally *tally,
+void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *tally,
                struct verdict *verdict);
 
 /* Runs from now on read their choices from these bytes, which are borrowed, before they draw any:
@@ -135,9 +140,16 @@ static inline void world_saw(struct world *world, enum sometimes what) {
     world->tally->sometimes[what]++;
 }
 
+/* Has an allocation failed in this run? Or was there a shortage of anything? */
+bool world_was_short_of_memory(const struct world *world);
+bool world_may_be_short(const struct world *world);
+
 /* results.c: the service's standard output, and what must be true of it. */
 bool results_take(void *context, struct bytes text);
 void results_check_end(struct world *world);
+
+/* each_turn.c: for sim_watch_inside(). */
+void each_turn_check(void *context, bool inside);
 
 /* Is it the text of a result that the service has printed? */
 bool results_contain(const struct world *world, struct bytes text);

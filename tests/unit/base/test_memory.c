@@ -57,11 +57,45 @@ static void fails_when_told_and_no_more(void **state) {
     assert_int_equal(memory_live_blocks(), before);
 }
 
+static bool fails_every_other(void *context) {
+    return ++*(unsigned *)context % 2 == 0;
+}
+
+static void failures_as_somebody_decides(void **state) {
+    (void)state;
+    unsigned asked = 0;
+    size_t before = memory_live_bytes();
+    memory_fail_when(fails_every_other, &asked);
+    void *first = memory_allocate(10), *second = memory_allocate_zeroed(10);
+    void *third = memory_resize(NULL, 10), *moved = memory_resize(third, 1000);
+    memory_fail_when(NULL, NULL);
+    assert_int_equal(asked, 4);
+    assert_true(first != NULL && second == NULL && third != NULL && moved == NULL);
+    memory_free(first);
+    memory_free(third);
+    assert_int_equal(memory_live_bytes(), before);
+}
+
+static void bytes_are_counted(void **state) {
+    (void)state;
+    size_t before = memory_live_bytes();
+    void *block = memory_allocate(1000);
+    assert_true(memory_live_bytes() >= before + 1000);
+    block = memory_resize(block, 100000);
+    assert_true(memory_live_bytes() >= before + 100000);
+    block = memory_resize(block, 10);
+    assert_true(memory_live_bytes() < before + 10000);
+    memory_free(block);
+    assert_int_equal(memory_live_bytes(), before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_is_alive),
         cmocka_unit_test(copies_text),
         cmocka_unit_test(fails_when_told_and_no_more),
+        cmocka_unit_test(failures_as_somebody_decides),
+        cmocka_unit_test(bytes_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

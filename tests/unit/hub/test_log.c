@@ -200,6 +200,24 @@ static void retention_by_bytes_bounds_the_memory(void **state) {
     log_fini(&log);
 }
 
+/* Two of them do not fit in one segment: half of each stays empty, and counts. */
+static void what_large_messages_leave_free_is_bounded(void **state) {
+    (void)state;
+    struct log log;
+    struct retention retention = plenty;
+    retention.bytes = 256 * 1024;
+    log_init(&log, &retention, 1);
+    size_t sizes[] = {9000, 1, 16384, 20000};
+    for (size_t i = 0; i < 2000; i++) {
+        append(&log, sizes[i % 1000 < 500 ? 0 : i % 4], 0);
+        log_trim(&log, 0);
+        assert_true(log.memory <= log_memory_limit(&retention, 20000));
+        if (i > 100)
+            assert_true(log.head - tail_of(&log) > retention.bytes / 2);
+    }
+    log_fini(&log);
+}
+
 static void retention_by_age(void **state) {
     (void)state;
     struct log log;
@@ -341,6 +359,8 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(retention_by_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retention_by_bytes_bounds_the_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_large_messages_leave_free_is_bounded, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(retention_by_age, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_segment_of_many_weeks_does_not_age_new_messages, set_up,
                                         tear_down),

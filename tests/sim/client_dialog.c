@@ -1,0 +1,76 @@
+/*
+ * What a client of the subprotocol hears. It is told offsets, so it knows exactly what it missed:
+ * every gap between two messages is what it was told in between, no more and no less.
+ */
+#include "client.h"
+#include "digest/base64.h"
+#include "world.h"
+#include "json/document.h"
+
+static bool is(const struct json_value *value, const char *text) {
+    return value != NULL && value->type == JSON_STRING && bytes_equal(value->text, bytes_of(text));
+}
+
+static uint64_t number_of(const struct json_value *object, const char *key) {
+    const struct json_value *value = json_member(object, key);
+    return value != NULL && value->type == JSON_NUMBER ? (uint64_t)value->number : UINT64_MAX;
+}
+
+static void take_subscribed(struct client *client, const struct json_value *object) {
+    if (client->next_offset != 0)
+        world_fail(client->world, "client %u is told twice where it begins", client->number);
+    client->next_offset = number_of(object, "offset") + 1;
+}
+
+static void take_skipped(struct client *client, const struct json_value *object) {
+    uint64_t missed = number_of(object, "missed"), offset = number_of(object, "offset");
+    if (client->next_offset == 0 || missed == 0 || client->next_offset + missed != offset + 1)
+        world_fail(client->world, "client %u, who wants %llu, has missed %llu up to %llu",
+                   client->number, (unsigned long long)client->next_offset,
+                   (unsigned long long)missed, (unsigned long long)offset);
+    client->next_offset = offset + 1;
+    world_saw(client->world, SOMETIMES_TOLD_GAP);
+}
+
+static void take_payload(struct client *client, const struct json_value *object) {
+    const struct json_value *text = json_member(object, "text");
+    const struct json_value *base64 = json_member(object, "base64");
+    uint8_t binary[8192];
+    size_t size;
+    if (text != NULL && base64 == NULL && text->type == JSON_STRING)
+        client_take_message(client, false, text->text);
+    else if (text == NULL && base64 != NULL && base64->type == JSON_STRING &&
+             base64_decode(base64->text, binary, sizeof binary, &size))
+        client_take_message(client, true, bytes_make(binary, size));
+    else
+        world_fail(client->world, "client %u got a message without content", client->number);
+}
+
+static void take_object(struct client *client, const struct json_value *object) {
+    const struct json_value *type = json_member(object, "type");
+    if (is(type, "subscribed")) {
+        take_subscribed(client, object);
+    } else if (is(type, "skipped")) {
+        take_skipped(client, object);
+    } else if (is(type, "message")) {
+        if (client->next_offset == 0 || number_of(object, "offset") != client->next_offset)
+            world_fail(client->world, "client %u, who wants message %llu, got %llu", client->number,
+                       (unsigned long long)client->next_offset,
+                       (unsigned long long)number_of(object, "offset"));
+        client->next_offset++;
+        take_payload(client, object);
+    } else if (!is(type, "error") || !world_was_short_of_memory(client->world)) {
+        world_fail(client->world, "client %u does not understand what it hears", client->number);
+    }
+}
+
+void client_take_object(struct client *client, struct bytes text) {
+    struct json_document document;
+    struct json_syntax_error problem;
+    if (json_document_init(&document, text, &problem) != ERROR_NONE) {
+        world_fail(client->world, "client %u got what is no JSON", client->number);
+        return;
+    }
+    take_object(client, document.values);
+    json_document_fini(&document);
+}
