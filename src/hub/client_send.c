@@ -109,8 +109,6 @@ static void nothing_to_send(struct client *client) {
 
 static void send_range(struct client *client, struct seat *seat, struct bytes range) {
     struct hub_worker *worker = worker_of(client);
-    if (transport_of(client)->stream.closing)
-        return; /* it could not be told what it missed */
     client->in_flight = seat;
     client->send_started = worker->loop->now;
     counter_add(&worker->statistics.sends, 1);
@@ -123,6 +121,8 @@ static void serve_seat(struct client *client) {
     struct bytes range = {0};
     if (seat->subscription.state == SUBSCRIPTION_BUSY)
         range = seat_next_range(seat);
+    if (transport_of(client)->stream.closing)
+        return;                   /* it could not be told what it missed */
     if (client->output != NULL) { /* what the seat has to say before its range */
         client_serve(client);
     } else if (range.size > 0) {
@@ -142,6 +142,8 @@ static void serve_many(struct client *client) {
             dialog_next(client, client->output != NULL || client->state >= CLIENT_CLOSING, &seat);
     else if (is_half_sent(seat))
         range = cursor_rest_of_message(&seat->subscription.cursor);
+    if (transport_of(client)->stream.closing)
+        return; /* as above */
     if (client->output != NULL && !is_half_sent(seat))
         send_output(client); /* it may be what a seat had to say before its range */
     else if (range.size > 0)

@@ -98,6 +98,35 @@ void sim_serve_datagrams(struct sim *sim, const struct sockaddr *address, sim_da
     sim->servers = server;
 }
 
+/* One on its way to a socket. A slow one does not hold up others. */
+struct answer {
+    struct sim_socket *socket;
+    union sim_address from;
+    size_t size;
+    uint8_t data[];
+};
+
+static void answer_arrives(struct sim *sim, void *subject, uint64_t detail) {
+    struct answer *answer = subject;
+    struct sim_socket *socket = answer->socket;
+    (void)sim;
+    (void)detail;
+    if (!socket->closed)
+        socket_append(socket, answer->data, answer->size, false)->from = answer->from;
+    socket_drop(socket);
+}
+
+static void send_to(struct sim_socket *socket, const union sim_address *from, const void *data,
+                    size_t size) {
+    struct sim *sim = socket->sim;
+    struct answer *answer = sim_allocate(sizeof *answer + size);
+    *answer = (struct answer){.socket = socket, .from = *from, .size = size};
+    memcpy(answer->data, data, size);
+    socket_hold(socket);
+    socket->latency = 0;
+    sim_at_owned(sim, sim->now + travel_time(sim), answer_arrives, answer);
+}
+
 void sim_send_datagram(struct sim *sim, const struct sockaddr *from, const struct sockaddr *to,
                        const void *data, size_t size) {
     union sim_address wanted = address_of(to);
@@ -108,8 +137,8 @@ void sim_send_datagram(struct sim *sim, const struct sockaddr *from, const struc
         if (socket->kind != SOCKET_DATAGRAM || socket->closed ||
             !address_same(&socket->local, &wanted))
             continue;
-        socket->latency = travel_time(sim);
-        socket_append(socket, data, size, false)->from = address_of(from);
+        union sim_address source = address_of(from);
+        send_to(socket, &source, data, size);
         return;
     }
 }

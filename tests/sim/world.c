@@ -232,6 +232,28 @@ static bool has_all_of(const struct client *client, const struct client *publish
     return client->last_of[publisher->number] == (int)publisher->published - 1;
 }
 
+/* Whoever gets only the newest has the last message of at least one publisher. */
+static bool has_newest(const struct world *world, const struct client *client) {
+    unsigned publishers = 0;
+    for (size_t i = 0; i < world->client_count; i++) {
+        const struct client *publisher = &world->clients[i];
+        if (!counts(publisher) || client == publisher || client->channel != publisher->channel)
+            continue;
+        publishers++;
+        if (has_all_of(client, publisher))
+            return true;
+    }
+    return publishers == 0;
+}
+
+/* What it must have got when others have published in peace. */
+static bool has_its_messages(const struct world *world, const struct client *client,
+                             const struct client *publisher) {
+    return world->config.hub.slow_reader == CONFIG_SLOW_READER_LATEST
+               ? has_newest(world, client)
+               : has_all_of(client, publisher);
+}
+
 /* What is still missing for everything to have come right; NULL: nothing. */
 static const char *missing(struct world *world) {
     for (size_t i = 0; i < world->client_count; i++) {
@@ -249,7 +271,7 @@ static const char *missing(struct world *world) {
         if (client_is_open(client) && client->pongs < client->pings)
             return "a ping was not answered";
         for (size_t j = 0; j < world->client_count; j++)
-            if (!has_all_of(&world->clients[j], client)) {
+            if (!has_its_messages(world, &world->clients[j], client)) {
                 snprintf(world->why, sizeof world->why, "client %zu misses messages of client %zu",
                          j, i);
                 return world->why;
