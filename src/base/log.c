@@ -122,7 +122,7 @@ static void write_whole(struct bytes text) {
 static size_t largest_line(const struct log_field *fields, size_t count) {
     size_t size = LINE_WITHOUT_FIELDS;
     for (size_t i = 0; i < count; i++)
-        size += strlen(fields[i].key) + LOG_VALUE_MAX * 6 + sizeof ",\"\":\"\"";
+        size += strlen(fields[i].key) + (size_t)LOG_VALUE_MAX * 6 + sizeof ",\"\":\"\"";
     return size;
 }
 

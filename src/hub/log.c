@@ -173,7 +173,7 @@ static bool is_too_old(const struct log *log, const struct segment *segment, uin
 /* Of all segments but the newest: the bytes, their marks, and what messages of a size that fits
  * badly leave free in their segments. */
 static size_t full_memory(const struct retention *retention) {
-    return retention->bytes + retention->bytes / 2 + 2 * SEGMENT_SMALLEST;
+    return retention->bytes + retention->bytes / 2 + (size_t)2 * SEGMENT_SMALLEST;
 }
 
 size_t log_memory_limit(const struct retention *retention, size_t largest) {
