@@ -1,148 +1,7 @@
-/*
- * The same scripts on the kernel's ring and on the simulated one: what operations answer, and in
- * which order where order is promised, must be the same text. A script uses loopback sockets of its
- * own only, so that it means the same on both.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Streams on both rings: bytes, ends, resets. See both.h. */
+#include "both.h"
 
-#include <arpa/inet.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/clock.h"
-#include "base/list.h"
-#include "ring/sim.h"
-#include "ring/socket.h"
-
-#define PATIENCE (20 * SECOND)
-
-static struct ring *ring;
-static struct sim *sim; /* NULL: the kernel's ring */
-static char story[600]; /* what has happened, a word each */
-
-/* ---- turning either ring ----------------------------------------------------------------------
- */
-
-static void call_handler(void *context, struct operation *operation,
-                         const struct completion *completion) {
-    (void)context;
-    operation->handler->completed(operation, completion);
-}
-
-static uint64_t never(struct sim_actor *actor) {
-    (void)actor;
-    return UINT64_MAX;
-}
-
-static void turn_ring(struct sim_actor *actor) {
-    ring_turn(actor->ring, 0, call_handler, NULL);
-}
-
-static struct sim_actor actor = {.name = "turn", .deadline = never, .run = turn_ring};
-
-static void step(void) {
-    if (sim != NULL)
-        sim_step(sim);
-    else
-        ring_turn(ring, ring_now(ring) + 10 * MILLISECOND, call_handler, NULL);
-}
-
-#define wait_for(condition)                                    \
-    do {                                                       \
-        uint64_t give_up_ = ring_now(ring) + PATIENCE;         \
-        for (unsigned steps_ = 0; !(condition); steps_++) {    \
-            if (ring_now(ring) > give_up_ || steps_ > 100000)  \
-                fail_msg("waited in vain for %s", #condition); \
-            step();                                            \
-        }                                                      \
-    } while (0)
-
-/* ---- operations that tell what they are answered ----------------------------------------------
- */
-
-struct record {
-    struct operation operation;
-    const char *name;
-    unsigned completions;
-    int descriptor;
-    size_t size;
-};
-
-static void tell(const char *format, ...) {
-    size_t used = strlen(story);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(story + used, sizeof story - used, format, arguments);
-    va_end(arguments);
-}
-
-static void completed(struct operation *operation, const struct completion *completion) {
-    struct record *record = container_of(operation, struct record, operation);
-    record->completions++;
-    record->descriptor = completion->descriptor;
-    record->size += completion->size;
-    if (completion->error != ERROR_NONE)
-        tell("%s:%s ", record->name, error_name(completion->error));
-    else if (completion->data != NULL)
-        tell("%s:%.*s ", record->name, (int)completion->size, (const char *)completion->data);
-    else
-        tell("%s:%u ", record->name, completion->size);
-}
-
-static const struct handler handler = {"record", completed};
-
-#define RECORD(text) ((struct record){.operation.handler = &handler, .name = (text)})
-
-static void end(struct record *record) {
-    ring_cancel(ring, &record->operation);
-    wait_for(!operation_is_armed(&record->operation));
-}
-
-/* ---- a connection -----------------------------------------------------------------------------
- */
-
-struct connection {
-    int listener;
-    int client;
-    int server;
-};
-
-static struct sockaddr_in loopback(void) {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static void connect_both(struct connection *connection) {
-    struct sockaddr_in address = loopback();
-    socklen_t size = sizeof address;
-    struct record accept = RECORD("accept"), connect = RECORD("connect");
-    assert_int_equal(
-        socket_listen(ring, (struct sockaddr *)&address, size, false, &connection->listener),
-        ERROR_NONE);
-    assert_int_equal(socket_local(ring, connection->listener, (struct sockaddr *)&address, &size),
-                     ERROR_NONE);
-    ring_accept(ring, &accept.operation, connection->listener);
-    assert_int_equal(socket_open(ring, AF_INET, SOCK_STREAM, &connection->client), ERROR_NONE);
-    ring_connect(ring, &connect.operation, connection->client, (struct sockaddr *)&address, size);
-    wait_for(connect.completions == 1 && accept.completions == 1);
-    connection->server = accept.descriptor;
-    end(&accept);
-    story[0] = '\0'; /* which of the two came first is not promised */
-}
-
-static void close_all(const struct connection *connection, bool client, bool server) {
-    if (client)
-        ring_close(ring, connection->client);
-    if (server)
-        ring_close(ring, connection->server);
-    ring_close(ring, connection->listener);
-}
-
-/* ---- the scripts ------------------------------------------------------------------------------
- */
+/* ---- the scripts ----------------------------------------------------------------------------- */
 
 static void bytes_and_an_orderly_end(void) {
     struct connection pair;
@@ -261,47 +120,86 @@ static void fewer_buffers_than_data(void) {
     close_all(&pair, true, true);
 }
 
-/* ---- on both ----------------------------------------------------------------------------------
- */
-
-static const struct ring_options options = {.entries = 8, .buffer_count = 2, .buffer_size = 64};
-
-static void run_on_kernel(void (*script)(void), char *told) {
-    struct ring_refusal refusal;
-    story[0] = '\0';
-    sim = NULL;
-    assert_int_equal(ring_open(&options, &ring, &refusal), ERROR_NONE);
-    script();
-    ring_free(ring);
-    memcpy(told, story, sizeof story);
+static void half_closed_either_way(void) {
+    struct connection pair;
+    struct record send = RECORD("send"), there = RECORD("there"), back = RECORD("back");
+    connect_both(&pair);
+    ring_receive(ring, &there.operation, pair.server);
+    ring_shutdown(ring, pair.client);
+    wait_for(!operation_is_armed(&there.operation));
+    ring_send(ring, &send.operation, pair.server, "answer", 6);
+    wait_for(send.completions == 1);
+    ring_receive(ring, &back.operation, pair.client);
+    wait_for(back.size == 6);
+    ring_shutdown(ring, pair.server);
+    wait_for(!operation_is_armed(&back.operation));
+    close_all(&pair, true, true);
 }
 
-static void run_on_sim(void (*script)(void), uint64_t seed, char *told) {
-    story[0] = '\0';
-    sim = sim_new(seed);
-    ring = sim_open_ring(sim, &options);
-    actor.ring = ring;
-    sim_add_actor(sim, &actor);
-    script();
-    sim_remove_actor(sim, &actor);
-    ring_free(ring);
-    assert_int_equal(sim_open_descriptors(sim), 0);
-    sim_free(sim);
-    memcpy(told, story, sizeof story);
+static void sending_behind_ones_own_end(void) {
+    struct connection pair;
+    struct record send = RECORD("send");
+    connect_both(&pair);
+    ring_shutdown(ring, pair.client);
+    ring_send(ring, &send.operation, pair.client, "late", 4);
+    wait_for(send.completions == 1);
+    close_all(&pair, true, true);
 }
 
-static void compare(void **state) {
-    void (*script)(void);
-    char on_kernel[sizeof story], on_sim[sizeof story];
-    memcpy(&script, state, sizeof script);
-    run_on_kernel(script, on_kernel);
-    for (uint64_t seed = 1; seed < 20; seed++) {
-        run_on_sim(script, seed, on_sim);
-        assert_string_equal(on_sim, on_kernel);
+static void an_end_is_told_again(void) {
+    struct connection pair;
+    struct record receive = RECORD("receive");
+    connect_both(&pair);
+    ring_shutdown(ring, pair.client);
+    for (int i = 0; i < 2; i++) {
+        ring_receive(ring, &receive.operation, pair.server);
+        wait_for(!operation_is_armed(&receive.operation));
     }
+    close_all(&pair, true, true);
 }
 
-#define script_test(script) {#script, compare, NULL, NULL, (void *)(uintptr_t)(script)}
+/* A shutdown acts at once; what was handed to the kernel before goes out before the end. */
+static void the_end_comes_behind_the_bytes(void) {
+    struct connection pair;
+    struct record send = RECORD("send"), receive = RECORD("receive");
+    connect_both(&pair);
+    ring_send(ring, &send.operation, pair.client, "last words", 10);
+    wait_for(send.completions == 1);
+    ring_shutdown(ring, pair.client);
+    ring_close(ring, pair.client);
+    ring_receive(ring, &receive.operation, pair.server);
+    wait_for(!operation_is_armed(&receive.operation));
+    close_all(&pair, false, true);
+}
+
+static void there_and_back_again(void) {
+    struct connection pair;
+    struct record ask = RECORD("ask"), answer = RECORD("answer");
+    struct record asked = RECORD("asked"), answered = RECORD("answered");
+    connect_both(&pair);
+    ring_receive(ring, &asked.operation, pair.server);
+    ring_receive(ring, &answered.operation, pair.client);
+    for (unsigned i = 1; i <= 4; i++) {
+        ring_send(ring, &ask.operation, pair.client, "ping", 4);
+        wait_for(asked.size == (size_t)4 * i && ask.completions == i);
+        ring_send(ring, &answer.operation, pair.server, "pong", 4);
+        wait_for(answered.size == (size_t)4 * i && answer.completions == i);
+    }
+    story[0] = '\0'; /* a send and its receive may complete in one turn, in either order */
+    end(&asked);
+    end(&answered);
+    close_all(&pair, true, true);
+}
+
+/* The immediate calls never wait. */
+static void receiving_at_once_finds_nothing(void) {
+    struct connection pair;
+    char byte;
+    connect_both(&pair);
+    ssize_t size = ring->backend->sockets->receive(ring, pair.server, &byte, 1, NULL, NULL);
+    tell("result:%zd", size);
+    close_all(&pair, true, true);
+}
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -309,6 +207,9 @@ int main(void) {
         script_test(a_cancelled_receive),         script_test(a_cancel_behind_its_operation),
         script_test(unread_bytes_become_a_reset), script_test(sending_to_who_has_closed),
         script_test(an_address_is_taken_once),    script_test(fewer_buffers_than_data),
+        script_test(half_closed_either_way),      script_test(sending_behind_ones_own_end),
+        script_test(an_end_is_told_again),        script_test(the_end_comes_behind_the_bytes),
+        script_test(there_and_back_again),        script_test(receiving_at_once_finds_nothing),
     };
     return cmocka_run_group_tests_name("both", tests, NULL, NULL);
 }
