@@ -74,6 +74,8 @@ struct config_fetch {
     struct config_urls urls;
     uint64_t every;       /* for URLs that say nothing themselves; 0: fetched once */
     double jitter;        /* 0 to 1: the part of `every` that is random */
+    uint64_t backoff;     /* to what `every` grows for a URL that keeps failing; 0: it does not */
+    char *state_file;     /* what is known of URLs across restarts; NULL: nothing */
     char *channel;        /* for URLs that say nothing themselves */
     unsigned concurrency; /* fetches at once */
     unsigned per_host;    /* connections at once to one host */

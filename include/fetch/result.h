@@ -38,16 +38,17 @@ struct fetch_result {
     uint64_t bytes;      /* of the body, as far as it came */
     uint64_t wire_bytes; /* the same before its content coding was undone */
     struct fetch_timings timings;
-    unsigned attempts;              /* 1, and one for each retry */
-    unsigned redirects;             /* that were followed */
-    bool reused;                    /* the last attempt's connection had served before */
-    bool unchanged;                 /* a 304: the content is what the validators were for */
-    bool unverified;                /* nobody looked at the certificate, as was asked for */
-    bool downgraded;                /* a redirect led from https to http */
-    char *saved;                    /* the file that has the body; NULL: none */
-    char *etag;                     /* validators, where they were asked for; NULL: none */
-    char *last_modified;            /* the same */
-    enum error error;               /* ERROR_NONE: a success */
+    unsigned attempts;    /* 1, and one for each retry */
+    unsigned redirects;   /* that were followed */
+    bool reused;          /* the last attempt's connection had served before */
+    bool unchanged;       /* a 304: the content is what the validators were for */
+    bool unverified;      /* nobody looked at the certificate, as was asked for */
+    bool downgraded;      /* a redirect led from https to http */
+    char *saved;          /* the file that has the body; NULL: none */
+    uint64_t retry_after; /* nanoseconds that a failure's response asked for; 0: nothing */
+    char *etag;           /* validators, where they were asked for; NULL: none */
+    char *last_modified;  /* the same */
+    enum error error;     /* ERROR_NONE: a success */
     char detail[FETCH_DETAIL_SIZE]; /* of the error, in words */
 };
 

@@ -7,6 +7,11 @@
  *
  * A content that came with validators is asked for with them the next time. Where the origin says
  * that it is unchanged, the result has the title and the digest of the content that we have.
+ *
+ * A URL that fails again and again is left out of rounds: from its second failure in a row on it
+ * waits twice, four times … the interval, or as long as it asked for itself (Retry-After).
+ *
+ * What is known of the URLs can be had, to be given to another schedule in another process.
  */
 #ifndef RINGCAST_FETCH_SCHEDULE_H
 #define RINGCAST_FETCH_SCHEDULE_H
@@ -15,10 +20,24 @@
 
 struct schedule;
 
+/* What is known of a URL between its rounds. Borrows its texts. */
+struct schedule_memory {
+    bool known; /* the next four were seen */
+    int status;
+    enum error error;
+    const char *title; /* NULL: none */
+    const uint8_t *digest;
+    struct fetch_validators validators; /* its URL NULL: none */
+    int64_t full_time;                  /* wall clock, seconds: when the content came */
+    unsigned failures;                  /* in a row */
+    int64_t due;                        /* wall clock, seconds: not to be fetched before */
+};
+
 struct schedule_entry {
     struct fetch_request request;
-    uint64_t every; /* nanoseconds; 0: once */
-    void *context;  /* the user's */
+    uint64_t every;                       /* nanoseconds; 0: once */
+    void *context;                        /* the user's */
+    const struct schedule_memory *memory; /* of an earlier process; NULL: none */
 };
 
 struct schedule_events {
@@ -32,18 +51,22 @@ struct schedule_events {
 };
 
 struct schedule_options {
-    double jitter; /* 0 to 1: the part of the interval that is random */
-    size_t window; /* see round_start() */
+    double jitter;    /* 0 to 1: the part of the interval that is random */
+    uint64_t backoff; /* nanoseconds that a URL that keeps failing waits at most; 0: it does not */
+    size_t window;    /* see round_start() */
     const struct schedule_events *events;
     void *context;
 };
 
 /*
  * Starts the first rounds. `entries` are copied, what they show is borrowed until the schedule has
- * ended.
+ * ended, but for their memories, which are copied too.
  */
 enum error schedule_new(struct session *session, const struct schedule_entry *entries, size_t count,
                         const struct schedule_options *options, struct schedule **schedule);
+
+/* What is known of entry `index` now: a view until the loop goes on. */
+void schedule_recall(const struct schedule *schedule, size_t index, struct schedule_memory *memory);
 
 /*
  * No round begins any more. Those under way go on until `deadline` (the loop's time) and are then

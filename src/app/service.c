@@ -84,33 +84,52 @@ static bool result_came(void *context, const struct schedule_entry *entry,
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {
-    (void)context;
+    struct service *service = context;
+    state_file_save(&service->state, service->schedule);
     log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
               LOG_NUMBER("failed", failed));
 }
 
 static const struct schedule_events schedule_events = {result_came, round_ended};
 
-static enum error start_schedule(struct service *service) {
+static enum error start_schedule_with(struct service *service,
+                                      const struct state_memory *memories) {
     const struct config_fetch *fetch = &service->config->fetch;
     const struct schedule_options options = {
         .jitter = fetch->jitter,
+        .backoff = fetch->backoff,
         .window = fetcher_window(service->config),
         .events = &schedule_events,
         .context = service,
     };
-    struct schedule_entry *entries = memory_allocate((fetch->urls.count + 1) * sizeof *entries);
+    struct schedule_entry *entries = memory_allocate(fetch->urls.count * sizeof *entries);
     if (entries == NULL)
         return ERROR_NO_MEMORY;
     for (size_t i = 0; i < fetch->urls.count; i++)
-        entries[i] = (struct schedule_entry){.request = fetcher_request(&fetch->urls.entries[i]),
-                                             .every = fetch->urls.entries[i].every,
-                                             .context = fetch->urls.entries[i].channel};
-    enum error error = ERROR_NONE;
-    if (fetch->urls.count > 0)
-        error = schedule_new(service->session, entries, fetch->urls.count, &options,
-                             &service->schedule);
+        entries[i] =
+            (struct schedule_entry){.request = fetcher_request(&fetch->urls.entries[i]),
+                                    .every = fetch->urls.entries[i].every,
+                                    .context = fetch->urls.entries[i].channel,
+                                    .memory = memories[i].found ? &memories[i].memory : NULL};
+    enum error error =
+        schedule_new(service->session, entries, fetch->urls.count, &options, &service->schedule);
     memory_free(entries);
+    return error;
+}
+
+static enum error start_schedule(struct service *service) {
+    size_t count = service->config->fetch.urls.count;
+    if (count == 0)
+        return ERROR_NONE;
+    struct state_memory *memories = memory_allocate_zeroed(count * sizeof *memories);
+    if (memories == NULL)
+        return ERROR_NO_MEMORY;
+    enum error error = state_file_load(&service->state, memories);
+    if (error == ERROR_NONE)
+        error = start_schedule_with(service, memories);
+    for (size_t i = 0; i < count; i++)
+        state_memory_fini(&memories[i]);
+    memory_free(memories);
     return error;
 }
 
@@ -126,9 +145,14 @@ static void session_closed(void *context) {
     admin_close(&service->admin, admin_closed);
 }
 
-static void hub_closed(void *context) {
+static void state_closed(void *context) {
     struct service *service = context;
     session_close(service->session, session_closed, service);
+}
+
+static void hub_closed(void *context) {
+    struct service *service = context;
+    state_file_close(&service->state, state_closed, service);
 }
 
 static void close_hub(void *context) {
@@ -258,6 +282,10 @@ static enum error start_parts(struct service *service) {
     options.name_servers = service->name_servers;
     enum error error = results_init(&service->results, &service->config->fetch.urls);
     if (error == ERROR_NONE)
+        error =
+            state_file_init(&service->state, service->config->fetch.state_file,
+                            &service->config->fetch.urls, service->pool, service->workers.loops[0]);
+    if (error == ERROR_NONE)
         error = session_new(service->workers.loops[0], service->pool, &options, &service->session);
     if (error == ERROR_NONE)
         error = make_hub(service);
@@ -291,6 +319,7 @@ enum error service_start(struct service *service) {
 void service_fini(struct service *service) {
     hub_free(service->hub);
     results_fini(&service->results);
+    state_file_fini(&service->state);
     rules_fini(&service->rules);
     log_write(LOG_INFO, "service", "stopped");
 }

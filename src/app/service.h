@@ -19,6 +19,7 @@
 #include "loop/signals.h"
 #include "results.h"
 #include "rules.h"
+#include "state_file.h"
 #include "workers.h"
 
 struct service {
@@ -29,6 +30,7 @@ struct service {
     struct hub *hub;
     struct session *session;
     struct results results;
+    struct state_file state;
     struct schedule *schedule; /* NULL: no URLs, or stopped */
     struct admin admin;
     struct signals signals;

@@ -133,7 +133,7 @@ static void forget(struct fetch *fetch) {
     struct fetch_result *result = &fetch->result;
     result->status = 0;
     result->http_minor = 0;
-    result->bytes = result->wire_bytes = 0;
+    result->bytes = result->wire_bytes = result->retry_after = 0;
     result->error = ERROR_NONE;
     result->detail[0] = '\0';
     result->timings.dns = result->timings.connect = FETCH_NO_TIME;
@@ -339,6 +339,7 @@ static enum error note_fields(struct fetch *fetch, struct http_fields fields) {
                    ? ERROR_NONE
                    : ERROR_NO_MEMORY;
     attempt->has_retry_after = retry_after(fields, &attempt->retry_after);
+    result->retry_after = attempt->has_retry_after ? attempt->retry_after : 0;
     if (hop_is_redirect(result->status) && http_fields_find(fields, "location", &location))
         return buffer_append(&attempt->location, location.data, location.size);
     return ERROR_NONE;

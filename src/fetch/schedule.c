@@ -5,20 +5,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
-
-/* However often it was unchanged: after this time the content is fetched again, to be sure. */
-enum { FULL_HOURS = 24 };
+#include "watched.h"
 
 enum { RETRY_SECONDS = 1 }; /* of a round that had no memory to begin and is due only once */
-
-/* A URL and what its last round said. */
-struct watched {
-    struct schedule_entry entry;
-    struct fetch_result last; /* its URL, and its validators' texts, are not kept here */
-    bool known;
-    struct fetch_validators validators; /* of the last content; its texts are owned */
-    uint64_t full_time;                 /* when that came */
-};
 
 struct group {
     struct schedule *schedule;
@@ -57,88 +46,41 @@ static struct loop *loop_of(const struct schedule *schedule) {
 
 /* ---- one round of a group ------------------------------------------------------------------- */
 
+static uint64_t wall(const struct schedule *schedule) {
+    return ring_wall(loop_of(schedule)->ring);
+}
+
+static uint32_t random_of(const struct schedule *schedule) {
+    uint32_t random;
+    ring_random(loop_of(schedule)->ring, &random, sizeof random);
+    return random;
+}
+
 static enum round_next next(struct round *round, struct fetch_request *request) {
     struct group *group = group_of(round);
     if (group->next == group->count)
         return ROUND_END;
     struct watched *watched = group->members[group->next++];
-    *request = watched->entry.request;
-    request->wants_validators = group->every > 0;
-    if (watched->validators.url != NULL &&
-        loop_of(group->schedule)->now - watched->full_time < FULL_HOURS * HOUR)
-        request->validators = &watched->validators;
+    if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
+        return ROUND_SKIP;
+    *request = watched_request(watched, wall(group->schedule));
     return ROUND_MORE;
-}
-
-static char *copy_text(const char *text) {
-    return text == NULL ? NULL : memory_copy_text(text, strlen(text));
-}
-
-static void forget_validators(struct watched *watched) {
-    memory_free((char *)(uintptr_t)watched->validators.url);
-    memory_free((char *)(uintptr_t)watched->validators.etag);
-    memory_free((char *)(uintptr_t)watched->validators.last_modified);
-    watched->validators = (struct fetch_validators){0};
-}
-
-/* With a 304 they stay as they are. Without memory for them the next fetch is a whole one. */
-static void keep_validators(struct watched *watched, const struct fetch_result *result,
-                            uint64_t now) {
-    if (result->unchanged)
-        return;
-    forget_validators(watched);
-    if (result->error != ERROR_NONE || (result->etag == NULL && result->last_modified == NULL))
-        return;
-    watched->full_time = now;
-    watched->validators =
-        (struct fetch_validators){.url = copy_text(result->final_url),
-                                  .etag = copy_text(result->etag),
-                                  .last_modified = copy_text(result->last_modified)};
-    if (watched->validators.url == NULL ||
-        (watched->validators.etag == NULL) != (result->etag == NULL) ||
-        (watched->validators.last_modified == NULL) != (result->last_modified == NULL))
-        forget_validators(watched);
-}
-
-/* A 304 with what it says about the content: that it is the one we had. Borrows from there. */
-static struct fetch_result completed(const struct watched *watched,
-                                     const struct fetch_result *result) {
-    struct fetch_result whole = *result;
-    whole.title = watched->last.title;
-    whole.has_digest = watched->last.has_digest;
-    memcpy(whole.digest, watched->last.digest, sizeof whole.digest);
-    return whole;
-}
-
-/* Keeps what is compared next time: the texts are copied, the lent result is only read. */
-static void remember(struct watched *watched, const struct fetch_result *result) {
-    fetch_result_fini(&watched->last);
-    watched->last = *result;
-    watched->last.url = watched->last.final_url = NULL;
-    watched->last.etag = watched->last.last_modified = NULL;
-    if (result->title != NULL)
-        watched->last.title = memory_copy_text(result->title, strlen(result->title));
-    watched->known = true;
 }
 
 /* A cancelled fetch says nothing about the URL. */
 static void take_result(struct round *round, const struct fetch_result *result) {
-    struct group *group = group_of(round);
-    struct schedule *schedule = group->schedule;
-    struct watched *watched = group->members[result->index];
-    bool cancelled = result->error == ERROR_CANCELLED;
-    if (!cancelled)
-        keep_validators(watched, result, loop_of(schedule)->now);
-    if (result->unchanged) {
-        const struct fetch_result whole = completed(watched, result);
-        schedule->options.events->result(schedule->options.context, &watched->entry, &whole, false);
+    struct schedule *schedule = group_of(round)->schedule;
+    struct watched *watched = group_of(round)->members[result->index];
+    const struct schedule_events *events = schedule->options.events;
+    if (result->error == ERROR_CANCELLED) {
+        events->result(schedule->options.context, &watched->entry, result, false);
         return;
     }
-    bool changed = !cancelled && (!watched->known || !fetch_result_equal(&watched->last, result));
-    if (changed)
-        remember(watched, result);
-    if (!schedule->options.events->result(schedule->options.context, &watched->entry, result,
-                                          changed))
+    watched_note_failure(watched, result, schedule->options.backoff, wall(schedule),
+                         random_of(schedule));
+    const struct fetch_result whole = watched_complete(watched, result);
+    bool changed = watched_take(watched, result, wall(schedule));
+    if (!events->result(schedule->options.context, &watched->entry, &whole, changed))
         watched->known = false;
 }
 
@@ -151,9 +93,7 @@ static void finish_if_over(struct schedule *schedule) {
 static uint64_t next_time(const struct group *group) {
     const struct schedule *schedule = group->schedule;
     struct loop *loop = loop_of(schedule);
-    uint32_t random;
-    ring_random(loop->ring, &random, sizeof random);
-    double factor = 1 + schedule->options.jitter * (2.0 * random / UINT32_MAX - 1);
+    double factor = 1 + schedule->options.jitter * (2.0 * random_of(schedule) / UINT32_MAX - 1);
     uint64_t time = group->began + (uint64_t)((double)group->every * factor);
     return time > loop->now ? time : loop->now;
 }
@@ -163,8 +103,7 @@ static void round_ended(struct round *round) {
     struct schedule *schedule = group->schedule;
     group->running = false;
     schedule->running--;
-    schedule->options.events->round_ended(schedule->options.context, round->handed_out,
-                                          round->failed);
+    schedule->options.events->round_ended(schedule->options.context, round->done, round->failed);
     if (group->every > 0 && !schedule->stopping)
         loop_start_timer(loop_of(schedule), &group->timer, next_time(group));
     finish_if_over(schedule);
@@ -197,11 +136,6 @@ static void time_came(struct timer *timer) {
 static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 
 /* ---- stopping ------------------------------------------------------------------------------- */
-
-static void watched_fini(struct watched *watched) {
-    fetch_result_fini(&watched->last);
-    forget_validators(watched);
-}
 
 static void schedule_free(struct schedule *schedule) {
     for (size_t i = 0; schedule->groups != NULL && i < schedule->group_count; i++)
@@ -259,7 +193,9 @@ static struct group *group_for(struct schedule *schedule, uint64_t every) {
 
 static enum error form_groups(struct schedule *schedule, const struct schedule_entry *entries) {
     for (size_t i = 0; i < schedule->count; i++) {
-        schedule->watched[i].entry = entries[i];
+        if (!watched_init(&schedule->watched[i], &entries[i], schedule->options.backoff,
+                          wall(schedule)))
+            return ERROR_NO_MEMORY;
         struct group *group = group_for(schedule, entries[i].every);
         if (group->members == NULL)
             return ERROR_NO_MEMORY;
@@ -289,4 +225,9 @@ enum error schedule_new(struct session *session, const struct schedule_entry *en
         begin_round(&schedule->groups[i]);
     *schedule_out = schedule;
     return ERROR_NONE;
+}
+
+void schedule_recall(const struct schedule *schedule, size_t index,
+                     struct schedule_memory *memory) {
+    watched_recall(&schedule->watched[index], memory);
 }

@@ -1,5 +1,7 @@
 """The service's rounds: what is asked again, and what counts as a change."""
 
+import json
+
 from support.origin import origin, page, response
 from support.process import eventually
 from support.service import start_service
@@ -77,3 +79,74 @@ async def test_validators_are_only_for_the_url_that_gave_them(processes):
                 seen.requests[:4]]
         assert printed(service)[:2] == [f"✅ {seen.url('/moved')} → here"] * 2
     assert told == [("/moved", None), ("/here", None), ("/moved", None), ("/here", '"here"')]
+
+
+# ---- URLs that keep failing, and restarts ----------------------------------------------------------
+
+async def test_a_url_that_keeps_failing_is_left_out_of_rounds(processes):
+    async def handler(path, writer):
+        writer.write(response(page("good")) if path == "/good" else
+                     response(b"", status="404 Not Found"))
+        return True
+
+    async with origin(handler) as seen:
+        service = start(processes, [seen.url("/bad"), seen.url("/good")])
+        await eventually(lambda: seen.paths.count("/good") >= 7)
+        failures = seen.paths.count("/bad")
+        assert service.code is None
+    # the first two, one after two or three more rounds, then none for at least three
+    assert 3 <= failures <= 4
+
+
+def start_with_state(processes, urls, path):
+    return start_service(processes, {
+        "fetch": {"urls": urls, "every": "1s", "jitter": 0, "retries": 0, "per_host": 1,
+                  "state_file": str(path)}})
+
+
+async def test_what_is_known_survives_a_kill(processes, tmp_path):
+    contents = {"/same": b"one", "/changing": b"first", "/failing": None}
+
+    async def handler(path, writer):
+        tag = f'"{hash(contents[path])}"'
+        if contents[path] is None:
+            writer.write(response(b"", status="404 Not Found"))
+        elif seen.requests[-1].fields.get("if-none-match") == tag:
+            writer.write(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        else:
+            writer.write(response(page(contents[path].decode()), f"ETag: {tag}"))
+        return True
+
+    state = tmp_path / "state"
+    async with origin(handler) as seen:
+        urls = [seen.url(path) for path in contents]
+        service = start_with_state(processes, urls, state)
+        await eventually(lambda: state.exists() and state.read_bytes().count(b"failures") == 1
+                         and len(printed(service)) >= 6)
+        service.kill()
+        await service.exit()
+        assert {json.loads(line)["url"]: json.loads(line).get("title")
+                for line in state.read_text().splitlines()} == \
+            {urls[0]: "one", urls[1]: "first", urls[2]: None}
+        contents["/changing"] = b"second"
+        asked = len(seen.requests)
+        service = start_with_state(processes, urls, state)
+        await eventually(lambda: len(printed(service)) >= 2)
+        assert printed(service)[:2] == [f"✅ {urls[0]} → one", f"✅ {urls[1]} → second"]
+        again = [request for request in seen.requests[asked:]][:2]
+        assert all("if-none-match" in request.fields for request in again)
+        assert "/failing" not in [request.path for request in again]
+
+
+async def test_a_state_file_that_is_damaged_is_no_reason_to_fail(processes, tmp_path):
+    async def handler(path, writer):
+        writer.write(response(page("here")))
+        return True
+
+    state = tmp_path / "state"
+    state.write_bytes(b'{"request":"0123456789abcdef","url":"http://gone.example/"}\n\x00\xff{{{\n[')
+    async with origin(handler) as seen:
+        service = start_with_state(processes, [seen.url()], state)
+        await eventually(lambda: state.read_bytes().count(b'"title":"here"') == 1)
+        assert "lines of the state file are not understood" in service.everything()
+        assert state.read_text().count("\n") == 1

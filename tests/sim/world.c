@@ -73,7 +73,7 @@ static void write_config(struct world *world, struct buffer *text) {
     buffer_append_text(text, "\"fetch\": {\"urls\": [");
     append_urls(world, text);
     buffer_format(text,
-                  "], \"every\": \"3s\", \"private_addresses\": \"always\", "
+                  "], \"every\": \"3s\", \"backoff\": 0, \"private_addresses\": \"always\", "
                   "\"concurrency\": %u, \"per_host\": %u, "
                   "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"6s\", "
                   "\"attempt\": \"5s\", \"connect\": \"2s\", \"dns\": \"2s\", "

@@ -48,6 +48,8 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_int_equal(fetch->urls.count, 0);
     assert_int_equal(fetch->every, 5 * MINUTE);
     assert_true(fetch->jitter == 0.1);
+    assert_int_equal(fetch->backoff, 24 * HOUR);
+    assert_null(fetch->state_file);
     assert_string_equal(fetch->channel, "results");
     assert_int_equal(fetch->concurrency, 100);
     assert_int_equal(fetch->per_host, 6);

@@ -1,0 +1,188 @@
+#include "state_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "file.h"
+
+static const size_t READ_MAX = (size_t)1 << 30;
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Which entry has which request, to be looked up by that. */
+struct place {
+    uint64_t hash;
+    size_t index;
+};
+
+static int compare(const void *a, const void *b) {
+    const struct place *first = a, *second = b;
+    if (first->hash != second->hash)
+        return first->hash < second->hash ? -1 : 1;
+    return (first->index > second->index) - (first->index < second->index);
+}
+
+static void sort_places(const struct config_urls *urls, struct place *places) {
+    for (size_t i = 0; i < urls->count; i++)
+        places[i] = (struct place){state_request_hash(&urls->entries[i]), i};
+    qsort(places, urls->count, sizeof *places, compare);
+}
+
+/* The first entry with this request that has no memory yet, or NULL. */
+static struct state_memory *unclaimed(const struct place *places, size_t count, uint64_t hash,
+                                      struct state_memory *memories) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (places[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < count && places[low].hash == hash && memories[places[low].index].found)
+        low++;
+    return low < count && places[low].hash == hash ? &memories[places[low].index] : NULL;
+}
+
+/* The memory moves, and what it shows of itself moves with it. */
+static void claim(struct state_memory *place, const struct state_memory *memory) {
+    *place = *memory;
+    if (place->memory.digest != NULL)
+        place->memory.digest = place->digest;
+}
+
+static enum error take_line(const struct state_file *state, const struct place *places,
+                            struct bytes line, struct state_memory *memories) {
+    struct state_memory memory;
+    uint64_t hash;
+    enum error error = state_line_read(line, &hash, &memory);
+    if (error != ERROR_NONE)
+        return error;
+    struct state_memory *place = unclaimed(places, state->urls->count, hash, memories);
+    if (place != NULL)
+        claim(place, &memory);
+    else
+        state_memory_fini(&memory);
+    return ERROR_NONE;
+}
+
+static enum error take_lines(const struct state_file *state, const struct place *places,
+                             struct bytes text, struct state_memory *memories) {
+    size_t unclear = 0;
+    while (text.size > 0) {
+        const uint8_t *end = memchr(text.data, '\n', text.size);
+        size_t size = end == NULL ? text.size : (size_t)(end - text.data);
+        enum error error = take_line(state, places, bytes_make(text.data, size), memories);
+        if (error == ERROR_NO_MEMORY)
+            return error;
+        unclear += error != ERROR_NONE;
+        text = bytes_after(text, end == NULL ? size : size + 1);
+    }
+    if (unclear > 0)
+        log_write(LOG_WARNING, "state", "lines of the state file are not understood",
+                  LOG_TEXT("file", state->path), LOG_NUMBER("lines", unclear));
+    return ERROR_NONE;
+}
+
+enum error state_file_load(const struct state_file *state, struct state_memory *memories) {
+    struct buffer text = {0};
+    if (state->path == NULL)
+        return ERROR_NONE;
+    enum error error = file_read(state->path, READ_MAX, &text);
+    if (error == ERROR_NONE && text.size > 0) {
+        struct place *places = memory_allocate((state->urls->count + 1) * sizeof *places);
+        error = ERROR_NO_MEMORY;
+        if (places != NULL) {
+            sort_places(state->urls, places);
+            error = take_lines(state, places, buffer_bytes(&text), memories);
+        }
+        memory_free(places);
+    }
+    buffer_fini(&text);
+    return error == ERROR_NOT_FOUND ? ERROR_NONE : error;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* On a pool thread. */
+static void write_file(struct work *work) {
+    struct state_file *state = container_of(work, struct state_file, writing);
+    state->result = file_replace(state->path, state->temporary, buffer_bytes(&state->text));
+}
+
+static void send_pending(struct state_file *state) {
+    struct buffer written = state->text;
+    state->text = state->pending;
+    buffer_clear(&written);
+    state->pending = written;
+    pool_send(&state->port, &state->writing);
+}
+
+/* A disk that is full is full for many rounds: that is said once. */
+static void complain(struct state_file *state, enum error error) {
+    if (error != ERROR_NONE && error != state->told)
+        log_write(LOG_ERROR, "state", "the state file could not be written",
+                  LOG_TEXT("file", state->path), LOG_TEXT("error", error_text(error)));
+    state->told = error;
+}
+
+static void file_written(struct work *work) {
+    struct state_file *state = container_of(work, struct state_file, writing);
+    complain(state, state->result);
+    if (state->pending.size > 0)
+        send_pending(state);
+    else if (state->closed != NULL)
+        state->closed(state->closed_context);
+}
+
+static const struct work_handler writing_handler = {"state_file", write_file, file_written};
+
+void state_file_save(struct state_file *state, const struct schedule *schedule) {
+    enum error error = ERROR_NONE;
+    if (state->path == NULL)
+        return;
+    buffer_clear(&state->pending);
+    for (size_t i = 0; i < state->urls->count && error == ERROR_NONE; i++) {
+        struct schedule_memory memory;
+        schedule_recall(schedule, i, &memory);
+        error = state_line_append(&state->pending, &state->urls->entries[i], &memory);
+    }
+    if (error != ERROR_NONE) {
+        buffer_clear(&state->pending); /* rather the file that is there than half of this one */
+        complain(state, error);
+    } else if (state->pending.size > 0 && !work_is_sent(&state->writing)) {
+        send_pending(state);
+    }
+}
+
+/* ---- life cycle ----------------------------------------------------------------------------- */
+
+enum error state_file_init(struct state_file *state, const char *path,
+                           const struct config_urls *urls, struct pool *pool, struct loop *loop) {
+    *state = (struct state_file){.path = path, .urls = urls};
+    if (path == NULL)
+        return ERROR_NONE;
+    struct buffer temporary = {0};
+    enum error error = buffer_format(&temporary, "%s.new", path);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&temporary, 0);
+    state->temporary = (char *)temporary.data; /* a buffer's memory is like any other */
+    state->writing.handler = &writing_handler;
+    pool_port_init(&state->port, pool, loop);
+    return error;
+}
+
+void state_file_fini(struct state_file *state) {
+    memory_free(state->temporary);
+    buffer_fini(&state->text);
+    buffer_fini(&state->pending);
+}
+
+void state_file_close(struct state_file *state, void (*closed)(void *context), void *context) {
+    state->closed = closed;
+    state->closed_context = context;
+    if (!work_is_sent(&state->writing))
+        closed(context);
+}

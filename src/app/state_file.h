@@ -1,0 +1,52 @@
+/*
+ * What is known of the scheduled URLs, in a file that outlives the process: one JSON object a line
+ * for each URL. It is written anew after each round, beside the old one and then in its place, so
+ * that whatever ends the process leaves a whole file, of this round or of the one before.
+ *
+ * A URL is known again if its request is the same: URL, method, fields and body. Credentials are
+ * not written, nor compared.
+ *
+ * Belongs to the fetching loop's thread; the writing itself is done on the pool.
+ */
+#ifndef RINGCAST_APP_STATE_FILE_H
+#define RINGCAST_APP_STATE_FILE_H
+
+#include "loop/pool.h"
+#include "state_line.h"
+
+struct state_file {
+    const char *path; /* NULL: there is none, and nothing is done */
+    char *temporary;
+    const struct config_urls *urls;
+    struct pool_port port;
+    struct work writing;
+    struct buffer text;    /* while it is being written, the pool's */
+    struct buffer pending; /* to be written next; empty: nothing */
+    enum error result;     /* of the last writing */
+    enum error told;       /* that was logged */
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* `path` (NULL: no file) and `urls` are borrowed. */
+enum error state_file_init(struct state_file *state, const char *path,
+                           const struct config_urls *urls, struct pool *pool, struct loop *loop);
+
+/* The pool must be done with it: see state_file_close(). */
+void state_file_fini(struct state_file *state);
+
+/*
+ * Reads what is known into `memories`, one for each URL, all zeros before, and each to be ended
+ * whatever happens. A file that is not there is an empty one; what cannot be understood of it is
+ * logged and left out. ERROR_NO_MEMORY, and errors of reading.
+ */
+enum error state_file_load(const struct state_file *state, struct state_memory *memories);
+
+/* Writes what the schedule knows now, as soon as the last writing is done. Failures are logged. */
+void state_file_save(struct state_file *state, const struct schedule *schedule);
+
+/* The schedule has ended: `closed` runs, at once or later, when nothing is being written any more.
+ */
+void state_file_close(struct state_file *state, void (*closed)(void *context), void *context);
+
+#endif
