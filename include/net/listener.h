@@ -32,8 +32,9 @@ struct listener {
 
 /*
  * Listens on `endpoint`. If its port is 0, the kernel picks one and `endpoint` tells it; it also
- * says now that the place is shared, so that other loops can open it too. The listener is the
- * caller's memory until `closed`.
+ * says now that the place is shared, so that other loops can open it too. Where somebody listens
+ * already it waits a second for them to go, and the loop with it: a process that was killed leaves
+ * its place a moment later. The listener is the caller's memory until `closed`.
  */
 enum error listener_open(struct listener *listener, struct loop *loop, struct endpoint *endpoint,
                          const struct listener_events *events);

@@ -328,7 +328,7 @@ static int ask_servers_only(struct ares_options *options) {
 /* So many that c-ares gives up by itself after `timeout`, not before. */
 static int tries_for(uint64_t timeout) {
     int tries = 2;
-    for (uint64_t waited = 2 * FIRST_TRY; waited < timeout; waited *= 2)
+    for (uint64_t waited = 2 * (uint64_t)FIRST_TRY; waited < timeout; waited *= 2)
         tries++;
     return tries;
 }

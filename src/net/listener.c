@@ -1,11 +1,16 @@
 #include "net/listener.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "ring/socket.h"
 
-/* Descriptors may also be freed by another loop, which this one does not hear of. */
-enum { RETRY_MILLISECONDS = 250 };
+enum {
+    RETRY_MILLISECONDS = 250, /* descriptors may be freed by another loop, unheard of by this one */
+    IN_USE_MILLISECONDS = 1000,
+    IN_USE_STEP_MILLISECONDS = 20,
+};
 
 static void arm(struct listener *listener) {
     if (!operation_is_armed(&listener->accept) && !listener->closing)
@@ -70,6 +75,21 @@ static enum error open_endpoint(struct listener *listener, const struct endpoint
                          &listener->descriptor);
 }
 
+/*
+ * A process that was killed keeps its sockets until the kernel has closed its ring, which it does
+ * in the background: who is started in its place waits for that.
+ */
+static enum error open_when_free(struct listener *listener, const struct endpoint *endpoint) {
+    const struct timespec step = {.tv_nsec = IN_USE_STEP_MILLISECONDS * (long)MILLISECOND};
+    enum error error = open_endpoint(listener, endpoint);
+    for (unsigned waited = 0; error == ERROR_ADDRESS_IN_USE && waited < IN_USE_MILLISECONDS;
+         waited += IN_USE_STEP_MILLISECONDS) {
+        nanosleep(&step, NULL);
+        error = open_endpoint(listener, endpoint);
+    }
+    return error;
+}
+
 enum error listener_open(struct listener *listener, struct loop *loop, struct endpoint *endpoint,
                          const struct listener_events *events) {
     *listener = (struct listener){
@@ -79,7 +99,7 @@ enum error listener_open(struct listener *listener, struct loop *loop, struct en
         .resume.handler = &resume_handler,
         .retry.handler = &retry_handler,
     };
-    enum error error = open_endpoint(listener, endpoint);
+    enum error error = open_when_free(listener, endpoint);
     if (error != ERROR_NONE)
         return error;
     listener->owns_path = endpoint_is_local(endpoint) && !endpoint->shared;
