@@ -185,7 +185,7 @@ SIZE, COUNT, BATCH = 16384, 768, 16  # 12 MiB, more than the kernel keeps for a 
 async def publish_beside_slow_readers(processes, policy):
     """Returns the service, the fast readers and the slow ones, when all is published and read."""
     service = start_service(processes, {"hub": {
-        "slow_reader": policy, "channels": {
+        "slow_reader": policy, "ping_interval": 0, "channels": {
             "all": {"publish": "anyone", "retain": {"bytes": "1MiB"}}}}})
     path = "/channels/all"
     slow = [await SlowReader.join(service.hub, path) for _ in range(5)]
