@@ -172,11 +172,29 @@ struct config_listen {
      */
     char *address;
     bool proxy_protocol; /* connections come from trusted proxies, and begin with a PROXY header */
+    bool plain;          /* without TLS, although hub.tls is given */
 };
 
 struct config_listens {
     struct config_listen *entries;
     size_t count;
+};
+
+/* A certificate with its key, as files. */
+struct config_identity {
+    char *certificate;
+    char *key;
+};
+
+struct config_identities {
+    struct config_identity *entries;
+    size_t count;
+};
+
+struct config_tls {
+    char *certificate; /* NULL: no TLS. For clients that name no host, or none of the others' */
+    char *key;
+    struct config_identities more;
 };
 
 struct config_networks {
@@ -187,6 +205,7 @@ struct config_networks {
 struct config_hub {
     struct config_listens listen;
     struct config_networks trusted_proxies;
+    struct config_tls tls;
     size_t max_message;
     bool compression; /* permessage-deflate, where a client offers it */
     uint64_t handshake_timeout;

@@ -66,6 +66,8 @@ struct hub_options {
     const struct access *access; /* who may do what; NULL: anybody everything. Borrowed */
     const struct network *trusted_proxies; /* borrowed */
     size_t trusted_proxy_count;
+    const struct tls_identities *identities; /* for listeners under TLS. Borrowed */
+    struct pool *pool;                       /* makes TLS handshakes; NULL: the loops do */
     /* The settings of a channel, by its name. Called on any worker's thread. */
     struct channel_settings (*channel_settings)(void *context, struct bytes name);
     /* A request that is not for the hub: the callee answers it. NULL: 404. */

@@ -1,10 +1,11 @@
 /*
  * An HTTP/1.1 server on one loop: listens, accepts, parses requests and announces them.
  *
- * Bounds: the head of a request must be complete within `head_timeout` of the connection's start
- * (or of the request's first byte on a kept-alive one), whatever trickles in; sizes are those of
- * `request_limits`; a body is at most `max_body`. A peer that breaks a bound gets the fitting
- * status and is closed. Who may connect at all is the admission's to say.
+ * Bounds: the head of a request must be complete within `head_timeout` of the connection's start,
+ * a PROXY header and the TLS handshake included (or of the request's first byte on a kept-alive
+ * one), whatever trickles in; sizes are those of `request_limits`; a body is at most `max_body`. A
+ * peer that breaks a bound gets the fitting status and is closed. Who may connect at all is the
+ * admission's to say.
  *
  * Who is believed when it says where a connection or a request came from: the proxies in `trusted`.
  */
@@ -15,6 +16,7 @@
 #include "net/network.h"
 #include "server/admission.h"
 #include "server/connection.h"
+#include "tls/identities.h"
 
 enum { HTTP_LISTENERS_MAX = 16 };
 
@@ -40,6 +42,8 @@ struct http_server_options {
     struct admission *admission;       /* may be shared with other servers; NULL: all are let in */
     const struct network *trusted;     /* proxies; borrowed */
     size_t trusted_count;
+    const struct tls_identities *identities; /* for listeners under TLS; borrowed */
+    struct pool_port *port;                  /* makes TLS handshakes; NULL: the loop does */
 };
 
 struct http_server_statistics {
@@ -52,6 +56,8 @@ struct http_server_statistics {
     struct counter requests;
     struct counter bad_requests;
     struct counter head_timeouts;
+    struct counter handshakes;            /* of TLS, that were completed */
+    struct counter handshakes_failed;     /* or not in time */
     struct counter proxy_headers;         /* that were read */
     struct counter proxy_headers_refused; /* that were none, or came from who is not trusted */
 };
@@ -59,6 +65,7 @@ struct http_server_statistics {
 /* How connections of a listener begin. */
 struct http_listening {
     bool proxy_protocol; /* only trusted proxies may come, each with a PROXY header */
+    bool secure;         /* under TLS */
 };
 
 struct http_server {

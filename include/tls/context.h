@@ -7,9 +7,9 @@
  * and nowhere else. TLS 1.2 and 1.3 only, forward-secret AEAD suites only, X25519 first; RSA keys
  * of 2048 bits and elliptic ones of 256 at least, no signatures over MD5 or SHA-1.
  *
- * Life cycle: made once at start-up (it reads files), freed after its last connection. A context
- * may be used by several threads at a time; each connection belongs to one thread. The first
- * context sets up the library: it must be made before other threads use TLS.
+ * Life cycle: made at start-up or later (it reads files); connections keep what they need of it. A
+ * context may be used by several threads at a time; each connection belongs to one thread. The
+ * first context sets up the library: it must be made before other threads use TLS.
  */
 #ifndef RINGCAST_TLS_CONTEXT_H
 #define RINGCAST_TLS_CONTEXT_H
@@ -59,7 +59,7 @@ enum error tls_context_new_client(const struct tls_client_options *options,
 enum error tls_context_new_server(const struct tls_server_options *options,
                                   struct tls_context **out, struct tls_detail *detail);
 
-/* Ends a context; NULL is allowed. All its connections must have ended. Sessions may live on. */
+/* Ends a context; NULL is allowed. Its connections and sessions may live on. */
 void tls_context_free(struct tls_context *context);
 
 /* How many authorities the context trusts, and how many of the file's could not be used. */

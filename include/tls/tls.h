@@ -14,8 +14,8 @@
  * the peer why stands there. When the stream ends, tls_end_of_stream(), and read on as above.
  *
  * A failure is final: every later call says the same. tls_error() and tls_error_detail() tell it.
- * One thread at a time uses a connection (it may be handed from one to another), which borrows its
- * context; that must outlive it.
+ * One thread at a time uses a connection (it may be handed from one to another). It keeps what it
+ * needs of its context.
  */
 #ifndef RINGCAST_TLS_TLS_H
 #define RINGCAST_TLS_TLS_H

@@ -62,10 +62,11 @@ enum error transport_init_secure_on_pool(struct transport *transport, struct loo
 /*
  * Puts a plain transport, on which nothing is being sent, under TLS: takes `tls` and starts the
  * handshake (on the pool behind `port`, or with NULL on the loop), so that `opened` or `ended`
- * follows. On ERROR_NO_MEMORY it is not taken.
+ * follows. What came from the peer already, and is where its handshake begins, is `received`. On
+ * ERROR_NO_MEMORY it is not taken.
  */
-enum error transport_start_tls(struct transport *transport, struct tls *tls,
-                               struct pool_port *port);
+enum error transport_start_tls(struct transport *transport, struct tls *tls, struct pool_port *port,
+                               struct bytes received);
 
 /* See stream_start_receive(); under TLS the transport receives during the handshake by itself. */
 void transport_start_receive(struct transport *transport);
@@ -76,7 +77,8 @@ void transport_send(struct transport *transport, const void *data, size_t size);
 
 /*
  * Asks for the end of the send in flight: `sent` says what became of it, maybe ERROR_CANCELLED.
- * Under TLS what is encrypted must go out, so nothing is cancelled there.
+ * Under TLS what is encrypted must go out, so `sent` then says that all was taken; the next send
+ * waits for that, and can be cancelled. So at most 64 KiB are kept for a peer who does not read.
  */
 void transport_cancel_send(struct transport *transport);
 

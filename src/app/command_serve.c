@@ -48,11 +48,16 @@ int command_check(int count, char **arguments) {
         return EXIT_USAGE;
     struct rules rules;
     struct rules_detail detail;
+    struct tls_identities *identities = NULL;
+    struct tls_detail tls;
     enum error error = rules_init(&rules, &config.hub, &detail);
-    if (error == ERROR_NONE)
-        printf("%s is good\n", path);
-    else
+    if (error != ERROR_NONE)
         output_complain("%s", detail.text);
+    else if ((error = identities_load(&config.hub.tls, &identities, &tls)) != ERROR_NONE)
+        output_complain("%s", tls.text);
+    else
+        printf("%s is good\n", path);
+    tls_identities_free(identities);
     rules_fini(&rules);
     config_fini(&config);
     return error == ERROR_NONE ? EXIT_ALL_WELL : EXIT_USAGE;

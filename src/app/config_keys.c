@@ -33,6 +33,7 @@
 #define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
 #define FITS_headers(structure, field)       HAS_TYPE(structure, field, struct config_headers)
 #define FITS_listens(structure, field)       HAS_TYPE(structure, field, struct config_listens)
+#define FITS_identities(structure, field)    HAS_TYPE(structure, field, struct config_identities)
 #define FITS_networks(structure, field)      HAS_TYPE(structure, field, struct config_networks)
 #define FITS_files(structure, field)         HAS_TYPE(structure, field, struct config_texts)
 #define FITS_origins(structure, field)       HAS_TYPE(structure, field, struct config_texts)
@@ -51,6 +52,7 @@
 #define URL_KEY(...)     ROW(struct config_url, __VA_ARGS__)
 #define CHANNEL_KEY(...) ROW(struct config_channel, __VA_ARGS__)
 #define LISTEN_KEY(...)  ROW(struct config_listen, __VA_ARGS__)
+#define TLS_KEY(...)     ROW(struct config_identity, __VA_ARGS__)
 
 #define ANY
 #define RANGE(low, high)         .minimum = (low), .maximum = (high)
@@ -101,6 +103,9 @@ static const struct config_key keys[] = {
 
     KEY(hub.listen,              listens,       "localhost:8765", RANGE(1, 8)),
     KEY(hub.trusted_proxies,     networks,      "[]",             RANGE(0, 1000)),
+    KEY(hub.tls.certificate,     file,          NULL,             ANY),
+    KEY(hub.tls.key,             file,          NULL,             ANY),
+    KEY(hub.tls.more,            identities,    "[]",             RANGE(0, 100)),
     KEY(hub.max_message,         size,          "1MiB",           RANGE(1, 256 * MIB)),
     KEY(hub.compression,         flag,          "true",           ANY),
     KEY(hub.handshake_timeout,   duration,      "10s",            RANGE(10 * MS, HOUR)),
@@ -143,6 +148,13 @@ static const struct config_key keys[] = {
 static const struct config_key listen_keys[] = {
     LISTEN_KEY(address,          listen,        NULL,             ANY),
     LISTEN_KEY(proxy_protocol,   flag,          "false",          ANY),
+    LISTEN_KEY(plain,            flag,          "false",          ANY),
+};
+
+/* An element of hub.tls.more. */
+static const struct config_key identity_keys[] = {
+    TLS_KEY(certificate,         file,          NULL,             ANY),
+    TLS_KEY(key,                 file,          NULL,             ANY),
 };
 
 /* An element of fetch.urls. What has no default here comes from `fetch`. */
@@ -181,5 +193,6 @@ static const struct config_key channel_keys[] = {
 
 const struct config_table config_keys = {keys, COUNT(keys)};
 const struct config_table config_listen_keys = {listen_keys, COUNT(listen_keys)};
+const struct config_table config_identity_keys = {identity_keys, COUNT(identity_keys)};
 const struct config_table config_url_keys = {url_keys, COUNT(url_keys)};
 const struct config_table config_channel_keys = {channel_keys, COUNT(channel_keys)};

@@ -1,4 +1,4 @@
-/* Where the hub listens, and which proxies it believes. */
+/* Where the hub listens, with which certificates, and which proxies it believes. */
 #include "base/memory.h"
 #include "config_lists.h"
 #include "config_table.h"
@@ -102,6 +102,46 @@ static enum error read_networks(struct config_reader *reader, const struct confi
     return error;
 }
 
+/* ---- hub.tls.more: an array of objects ------------------------------------------------------- */
+
+static void release_identities(void *field) {
+    struct config_identities *identities = field;
+    for (size_t i = 0; i < identities->count; i++)
+        config_table_release(&config_identity_keys, &identities->entries[i]);
+    memory_free(identities->entries);
+    *identities = (struct config_identities){0};
+}
+
+static enum error read_identity(struct config_reader *reader, const struct json_value *value,
+                                struct config_identity *identity) {
+    bool whole = value->type == JSON_OBJECT && json_member(value, "certificate") != NULL &&
+                 json_member(value, "key") != NULL;
+    return whole ? config_table_read(reader, &config_identity_keys, value, identity)
+                 : config_refuse(reader, value, "an object with \"certificate\" and \"key\"");
+}
+
+static enum error read_identities(struct config_reader *reader, const struct config_key *key,
+                                  const struct json_value *value, void *field) {
+    struct config_identities *identities = field;
+    size_t path_size = reader->path.size;
+    if (value->type != JSON_ARRAY || value->count > key->maximum)
+        return config_refuse(reader, value, "an array of at most %llu certificates with their keys",
+                             (unsigned long long)key->maximum);
+    release_identities(field);
+    identities->entries = memory_allocate_zeroed((value->count + 1) * sizeof *identities->entries);
+    if (identities->entries == NULL)
+        return ERROR_NO_MEMORY;
+    enum error error = ERROR_NONE;
+    for (const struct json_value *element = value->first; element != NULL && error == ERROR_NONE;
+         element = element->next) {
+        error = config_path_enter_index(reader, identities->count);
+        if (error == ERROR_NONE)
+            error = read_identity(reader, element, &identities->entries[identities->count++]);
+        config_path_leave(reader, path_size);
+    }
+    return error;
+}
+
 /* ---- together ------------------------------------------------------------------------------- */
 
 enum error config_listens_check(struct config_reader *reader, const struct config_hub *hub) {
@@ -116,5 +156,7 @@ enum error config_listens_check(struct config_reader *reader, const struct confi
 
 const struct config_type config_type_listens = {read_listens, release_listens,
                                                 CONFIG_FORM_TEXT_OR_LIST};
+const struct config_type config_type_identities = {read_identities, release_identities,
+                                                   CONFIG_FORM_JSON};
 const struct config_type config_type_networks = {read_networks, release_networks,
                                                  CONFIG_FORM_TEXT_OR_LIST};

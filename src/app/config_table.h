@@ -65,22 +65,24 @@ extern const struct config_type config_type_bearer;  /* the same */
 extern const struct config_type config_type_headers; /* struct config_headers */
 extern const struct config_type config_type_word;    /* not empty */
 extern const struct config_type config_type_origin;
-extern const struct config_type config_type_listens;  /* struct config_listens */
-extern const struct config_type config_type_networks; /* struct config_networks */
-extern const struct config_type config_type_files;    /* struct config_texts */
-extern const struct config_type config_type_origins;  /* struct config_texts */
-extern const struct config_type config_type_urls;     /* struct config_urls */
-extern const struct config_type config_type_channels; /* struct config_channels */
+extern const struct config_type config_type_listens;    /* struct config_listens */
+extern const struct config_type config_type_identities; /* struct config_identities */
+extern const struct config_type config_type_networks;   /* struct config_networks */
+extern const struct config_type config_type_files;      /* struct config_texts */
+extern const struct config_type config_type_origins;    /* struct config_texts */
+extern const struct config_type config_type_urls;       /* struct config_urls */
+extern const struct config_type config_type_channels;   /* struct config_channels */
 
 /* A field that holds an owned text: a copy of `text` in place of the old one, and the end of it. */
 enum error config_set_text(void *field, struct bytes text);
 void config_release_text(void *field);
 
 /* The tables of config_keys.c. */
-extern const struct config_table config_keys;         /* struct config */
-extern const struct config_table config_listen_keys;  /* struct config_listen */
-extern const struct config_table config_url_keys;     /* struct config_url */
-extern const struct config_table config_channel_keys; /* struct config_channel */
+extern const struct config_table config_keys;          /* struct config */
+extern const struct config_table config_listen_keys;   /* struct config_listen */
+extern const struct config_table config_identity_keys; /* struct config_identity */
+extern const struct config_table config_url_keys;      /* struct config_url */
+extern const struct config_table config_channel_keys;  /* struct config_channel */
 
 /* Gives every field of `base` that has a default its default. */
 enum error config_table_set_defaults(const struct config_table *table, void *base);

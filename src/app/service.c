@@ -204,6 +204,8 @@ static void other_request(void *context, struct http_connection *connection,
 static struct hub_options hub_options_of(struct service *service) {
     struct hub_options options = hub_settings(service->config);
     options.access = &service->rules.access;
+    options.identities = service->identities;
+    options.pool = service->pool;
     options.channel_settings = channel_settings;
     options.other_request = other_request;
     options.context = service;
@@ -237,8 +239,10 @@ static enum error listen_hub_on(void *context, unsigned index) {
 /* Worker 0 first: it claims the place, and where the port is 0 it finds the one that the others
  * take too. */
 static enum error listen_hub(struct service *service, const struct config_listen *listen) {
-    struct hub_listening listening = {.service = service,
-                                      .way = {.proxy_protocol = listen->proxy_protocol}};
+    struct hub_listening listening = {
+        .service = service,
+        .way = {.proxy_protocol = listen->proxy_protocol,
+                .secure = service->identities != NULL && !listen->plain}};
     const char *text = listen->address;
     enum error error = listen_endpoints("hub", text, listening.endpoints, &listening.count);
     if (error != ERROR_NONE)
@@ -271,9 +275,13 @@ static void complain(const char *what, enum error error) {
 /* What is wrong with the files that the config names is as wrong as if it stood in the config. */
 static enum error make_rules(struct service *service) {
     struct rules_detail detail;
-    if (rules_init(&service->rules, &service->config->hub, &detail) == ERROR_NONE)
+    struct tls_detail tls;
+    if (rules_init(&service->rules, &service->config->hub, &detail) != ERROR_NONE)
+        output_complain("%s", detail.text);
+    else if (identities_load(&service->config->hub.tls, &service->identities, &tls) != ERROR_NONE)
+        output_complain("%s", tls.text);
+    else
         return ERROR_NONE;
-    output_complain("%s", detail.text);
     return ERROR_CONFIG_INVALID;
 }
 
@@ -321,6 +329,7 @@ void service_fini(struct service *service) {
     results_fini(&service->results);
     state_file_fini(&service->state);
     rules_fini(&service->rules);
+    tls_identities_free(service->identities);
     log_write(LOG_INFO, "service", "stopped");
 }
 

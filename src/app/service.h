@@ -15,6 +15,7 @@
 #include "app/config.h"
 #include "fetch/schedule.h"
 #include "hub/hub.h"
+#include "identities.h"
 #include "loop/pool.h"
 #include "loop/signals.h"
 #include "results.h"
@@ -26,6 +27,7 @@ struct service {
     const struct config *config;
     struct workers workers;
     struct rules rules;
+    struct tls_identities *identities; /* NULL: no TLS */
     struct pool *pool;
     struct hub *hub;
     struct session *session;

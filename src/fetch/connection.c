@@ -122,7 +122,8 @@ enum error connection_secure(struct fetch *fetch, struct fetch_connection *conne
     enum error error = start_tls(fetch, &tls, detail);
     if (error != ERROR_NONE)
         return error;
-    error = transport_start_tls(&connection->transport, tls, &connection->origin->session->port);
+    error = transport_start_tls(&connection->transport, tls, &connection->origin->session->port,
+                                bytes_make(NULL, 0));
     if (error != ERROR_NONE)
         tls_free(tls);
     return error;

@@ -136,6 +136,8 @@ static const struct timer_handler collect_handler = {"hub_collect", collect};
 
 void hub_start(struct hub *hub, unsigned index) {
     struct hub_worker *worker = &hub->workers[index];
+    if (hub->options.pool != NULL)
+        pool_port_init(&worker->port, hub->options.pool, worker->loop);
     const struct http_server_options options = {
         .connection_size = sizeof(struct client),
         .head_timeout = hub->options.handshake_timeout,
@@ -143,6 +145,8 @@ void hub_start(struct hub *hub, unsigned index) {
         .max_body = hub->options.max_message > BODY_MAX ? hub->options.max_message : BODY_MAX,
         .request_limits = hub->options.limits.request,
         .admission = &hub->admission,
+        .identities = hub->options.identities,
+        .port = hub->options.pool != NULL ? &worker->port : NULL,
         .trusted = hub->options.trusted_proxies,
         .trusted_count = hub->options.trusted_proxy_count,
     };

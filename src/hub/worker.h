@@ -20,6 +20,7 @@ struct hub_worker {
     struct loop *loop;
     unsigned index;
     struct http_server server;
+    struct pool_port port;
     struct map channels; /* struct channel */
     struct map homes;    /* struct home */
     struct list_node clients;

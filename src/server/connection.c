@@ -51,6 +51,8 @@ static void exchange_free(struct exchange *exchange) {
     buffer_fini(&exchange->body);
     buffer_fini(&exchange->behind);
     buffer_fini(&exchange->output);
+    if (exchange->handshaking)
+        counter_add(&exchange->connection->server->statistics.handshakes_failed, 1);
     exchange->connection->exchange = NULL;
     memory_free(exchange);
 }
@@ -303,7 +305,15 @@ static void closed(struct transport *transport) {
     http_connection_free(connection);
 }
 
+/* The TLS handshake is complete. */
+static void opened(struct transport *transport) {
+    struct exchange *exchange = connection_of(transport)->exchange;
+    exchange->handshaking = false;
+    counter_add(&exchange->connection->server->statistics.handshakes, 1);
+}
+
 static const struct transport_events exchange_events = {
+    .opened = opened,
     .received = received,
     .ended = ended,
     .sent = sent,
@@ -344,7 +354,7 @@ enum error exchange_start(struct http_connection *connection, const struct http_
         return ERROR_NO_MEMORY;
     exchange->connection = connection;
     exchange->way = *way;
-    exchange->state = way->proxy_protocol ? EXCHANGE_OPENING : EXCHANGE_READING;
+    exchange->state = way->proxy_protocol || way->secure ? EXCHANGE_OPENING : EXCHANGE_READING;
     exchange->timer.handler = &timer_handler;
     http_request_init(&exchange->request, &connection->server->options.request_limits);
     connection->exchange = exchange;

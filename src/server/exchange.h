@@ -5,7 +5,7 @@
 #include "server/server.h"
 
 enum exchange_state {
-    EXCHANGE_OPENING,    /* a PROXY header comes first; see opening.c */
+    EXCHANGE_OPENING,    /* a PROXY header or TLS comes first; see opening.c */
     EXCHANGE_READING,    /* a request is awaited or arriving */
     EXCHANGE_ANNOUNCED,  /* the server's user has it */
     EXCHANGE_RESPONDING, /* a response is being sent */
@@ -18,6 +18,7 @@ struct exchange {
     struct http_listening way; /* what is still to come before HTTP */
     struct address peer;       /* as the socket says, then as a PROXY header says */
     enum exchange_state state;
+    bool handshaking; /* TLS has begun */
     bool close_after; /* the response in flight is the last one */
     bool peer_ended;
     bool kept_alive; /* this request is not the connection's first */

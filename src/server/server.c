@@ -9,11 +9,14 @@
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-static void refuse(struct http_server *server, int descriptor, struct counter *count) {
+/* Under TLS it could not be read. */
+static void refuse(struct http_server *server, int descriptor, const struct http_listening *way,
+                   struct counter *count) {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
                                "Connection: close\r\nContent-Length: 0\r\n\r\n";
     counter_add(count, 1);
-    socket_send_once(server->loop->ring, descriptor, busy, sizeof busy - 1);
+    if (!way->secure)
+        socket_send_once(server->loop->ring, descriptor, busy, sizeof busy - 1);
     loop_close_descriptor(server->loop, descriptor);
 }
 
@@ -81,18 +84,18 @@ static bool is_welcome(struct http_connection *connection) {
 
 static void accepted(struct listener *listener, int descriptor) {
     struct http_server *server = server_of(listener);
+    const struct http_listening *way = &server->ways[listener->index];
     enum admission_answer answer = ask_admission(server);
     if (answer != ADMISSION_GRANTED) {
-        refuse(server, descriptor,
+        refuse(server, descriptor, way,
                answer == ADMISSION_TOO_FAST ? &server->statistics.refused_rate
                                             : &server->statistics.refused);
         return;
     }
-    struct http_connection *connection =
-        connection_new(server, descriptor, &server->ways[listener->index]);
+    struct http_connection *connection = connection_new(server, descriptor, way);
     if (connection == NULL) {
         leave_admission(server, NULL);
-        refuse(server, descriptor, &server->statistics.refused);
+        refuse(server, descriptor, way, &server->statistics.refused);
         return;
     }
     counter_add(&server->statistics.accepted, 1);

@@ -59,6 +59,7 @@ static enum error context_new(WOLFSSL_METHOD *method, struct tls_context **out,
         memory_free(context);
         return explain(detail, ERROR_NO_MEMORY, "TLS", error_text(ERROR_NO_MEMORY));
     }
+    atomic_init(&context->references, 1);
     context->number = atomic_fetch_add(&last_number, 1) + 1;
     context->library = wolfSSL_CTX_new(method);
     if (context->library == NULL || !set_rules(context->library)) {
@@ -69,8 +70,13 @@ static enum error context_new(WOLFSSL_METHOD *method, struct tls_context **out,
     return ERROR_NONE;
 }
 
+void tls_context_reference(struct tls_context *context) {
+    atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+}
+
 void tls_context_free(struct tls_context *context) {
-    if (context == NULL)
+    if (context == NULL ||
+        atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) > 1)
         return;
     wolfSSL_CTX_free(context->library);
     memory_free(context);

@@ -14,6 +14,7 @@ static enum error connection_new(struct tls_context *context, struct tls **out) 
     if (tls == NULL)
         return ERROR_NO_MEMORY;
     tls->context = context;
+    tls_context_reference(context);
     tls->library = wolfSSL_new(context->library);
     if (tls->library == NULL) {
         tls_free(tls);
@@ -76,6 +77,7 @@ void tls_free(struct tls *tls) {
     if (tls == NULL)
         return;
     wolfSSL_free(tls->library);
+    tls_context_free(tls->context);
     buffer_fini(&tls->input);
     buffer_fini(&tls->output);
     memory_free(tls);

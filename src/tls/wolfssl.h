@@ -13,6 +13,7 @@
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "host.h"
@@ -20,7 +21,8 @@
 
 struct tls_context {
     WOLFSSL_CTX *library;
-    uint64_t number; /* never used twice: sessions remember which context made them */
+    atomic_uint references; /* its owner's, and one of each connection */
+    uint64_t number;        /* never used twice: sessions remember which context made them */
     size_t authorities;
     size_t skipped;
     bool verifies;
@@ -28,8 +30,8 @@ struct tls_context {
 
 struct tls {
     WOLFSSL *library;
-    const struct tls_context *context;
-    struct buffer input; /* received; the library has taken the first `input_taken` bytes */
+    struct tls_context *context; /* one reference */
+    struct buffer input;         /* received; the library has taken the first `input_taken` bytes */
     size_t input_taken;
     struct buffer output;
     bool heard;   /* the peer has said something */
@@ -42,6 +44,9 @@ struct tls {
     struct tls_detail detail;
     struct tls_host host; /* of a client: who the server must be */
 };
+
+/* One more reference, which tls_context_free() ends. */
+void tls_context_reference(struct tls_context *context);
 
 /* Records the failure of a library call that returned `result`. Returns the connection's error. */
 enum error tls_fail(struct tls *tls, int result);

@@ -14,11 +14,13 @@ struct secure {
     struct buffer sending; /* the kernel reads from it while the stream is sending */
     size_t sent_size;      /* of `sending` */
     size_t user_size;      /* plain bytes of the send in flight; 0: none */
+    const void *waiting;   /* the user's, of these, until they can be encrypted; else NULL */
     struct transport *transport;
-    struct task write_failed; /* reports `write_error` for the send in flight */
-    enum error write_error;
+    struct task report; /* tells of the send in flight: `report_error`, or that it was taken */
+    enum error report_error;
     bool opened;
     bool ended;
+    bool shut;              /* the sending side ends behind what is being sent */
     struct pool_port *port; /* NULL: the handshake is made on the loop */
     struct work handshake;  /* while it is sent, the engine is the pool's */
     struct buffer held;     /* what arrived meanwhile */
@@ -175,12 +177,31 @@ static void secure_stream_ended(struct stream *stream, enum error error) {
 static void report_sent(struct transport *transport, enum error error) {
     size_t size = transport->secure->user_size;
     transport->secure->user_size = 0;
+    transport->secure->waiting = NULL;
     if (size > 0)
         transport->events->sent(transport, error == ERROR_NONE ? size : 0, error);
     else if (error != ERROR_NONE && is_away(transport->secure))
         transport->secure->held_end = error;
     else if (error != ERROR_NONE)
         end(transport, error);
+}
+
+static void shut_if_due(struct transport *transport) {
+    struct stream *stream = &transport->stream;
+    if (transport->secure->shut && !stream->closing && !stream_is_sending(stream))
+        stream_shutdown(stream);
+}
+
+/* The user's bytes are needed no more afterwards. */
+static void encrypt(struct transport *transport) {
+    struct secure *secure = transport->secure;
+    struct bytes plain = bytes_make(secure->waiting, secure->user_size);
+    secure->waiting = NULL;
+    secure->report_error = tls_write(secure->tls, plain);
+    if (secure->report_error != ERROR_NONE)
+        loop_post(transport->stream.loop, &secure->report);
+    else
+        flush(transport);
 }
 
 static void secure_sent(struct stream *stream, size_t size, enum error error) {
@@ -198,20 +219,25 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
         flush(transport);
         return;
     }
-    if (!secure->write_failed.posted)
+    if (secure->report.posted)
+        return;
+    if (error == ERROR_NONE && secure->waiting != NULL)
+        encrypt(transport);
+    else
         report_sent(transport, error);
+    shut_if_due(transport);
 }
 
-static void report_failed_write(struct task *task) {
-    struct secure *secure = container_of(task, struct secure, write_failed);
+static void report(struct task *task) {
+    struct secure *secure = container_of(task, struct secure, report);
     if (!secure->transport->stream.closing)
-        report_sent(secure->transport, secure->write_error);
+        report_sent(secure->transport, secure->report_error);
 }
 
-static const struct task_handler write_failed_handler = {"tls_write_failed", report_failed_write};
+static const struct task_handler report_handler = {"tls_sent", report};
 
 static void finish_close(struct transport *transport) {
-    loop_unpost(&transport->secure->write_failed);
+    loop_unpost(&transport->secure->report);
     tls_free(transport->secure->tls);
     buffer_fini(&transport->secure->sending);
     buffer_fini(&transport->secure->held);
@@ -299,20 +325,22 @@ static struct secure *secure_new(struct transport *transport, struct tls *tls,
         return NULL;
     secure->tls = tls;
     secure->transport = transport;
-    secure->write_failed.handler = &write_failed_handler;
+    secure->report.handler = &report_handler;
     secure->port = port;
     secure->handshake.handler = &handshake_handler;
     return secure;
 }
 
-static void start_handshake(struct transport *transport) {
+static void start_handshake(struct transport *transport, struct bytes received) {
     struct secure *secure = transport->secure;
+    if (received.size > 0)
+        tls_receive(secure->tls, received); /* a failure stays, and is found with the first step */
     if (secure->port != NULL) {
         pool_send(secure->port, &secure->handshake);
     } else {
         if (tls_handshake(secure->tls) == TLS_ERROR) { /* the peer may wait for us for ever */
-            secure->write_error = tls_error(secure->tls);
-            loop_post(transport->stream.loop, &secure->write_failed);
+            secure->report_error = tls_error(secure->tls);
+            loop_post(transport->stream.loop, &secure->report);
         }
         flush(transport);
     }
@@ -333,18 +361,18 @@ enum error transport_init_secure_on_pool(struct transport *transport, struct loo
     transport->events = events;
     transport->secure = secure;
     stream_init(&transport->stream, loop, descriptor, &secure_events);
-    start_handshake(transport);
+    start_handshake(transport, bytes_make(NULL, 0));
     return ERROR_NONE;
 }
 
-enum error transport_start_tls(struct transport *transport, struct tls *tls,
-                               struct pool_port *port) {
+enum error transport_start_tls(struct transport *transport, struct tls *tls, struct pool_port *port,
+                               struct bytes received) {
     assert(transport->secure == NULL && !stream_is_sending(&transport->stream));
     transport->secure = secure_new(transport, tls, port);
     if (transport->secure == NULL)
         return ERROR_NO_MEMORY;
     transport->stream.events = &secure_events;
-    start_handshake(transport);
+    start_handshake(transport, received);
     return ERROR_NONE;
 }
 
@@ -364,30 +392,39 @@ void transport_send(struct transport *transport, const void *data, size_t size) 
     }
     assert(secure->user_size == 0 && size > 0);
     secure->user_size = size < ENCRYPT_MOST ? size : ENCRYPT_MOST;
-    secure->write_error = tls_write(secure->tls, bytes_make(data, secure->user_size));
-    if (secure->write_error != ERROR_NONE)
-        loop_post(transport->stream.loop, &secure->write_failed);
-    else
-        flush(transport);
+    secure->waiting = data;
+    if (!stream_is_sending(&transport->stream))
+        encrypt(transport);
 }
 
 void transport_cancel_send(struct transport *transport) {
-    if (transport->secure == NULL)
+    struct secure *secure = transport->secure;
+    if (secure == NULL) {
         stream_cancel_send(&transport->stream);
+    } else if (secure->user_size > 0 && !secure->report.posted) {
+        secure->report_error = secure->waiting != NULL ? ERROR_CANCELLED : ERROR_NONE;
+        loop_post(transport->stream.loop, &secure->report);
+    }
 }
 
 bool transport_is_sending_secure(const struct transport *transport) {
     return transport->secure->user_size > 0;
 }
 
-/* close_notify goes out with what is there; the FIN only matters to plain peers. */
+/* close_notify goes out with what is there, and FIN behind it. */
 void transport_shutdown(struct transport *transport) {
-    if (transport->secure == NULL) {
+    struct secure *secure = transport->secure;
+    if (secure == NULL) {
         stream_shutdown(&transport->stream);
         return;
     }
-    if (transport->secure->opened && tls_close(transport->secure->tls) == ERROR_NONE)
-        flush(transport);
+    if (secure->waiting != NULL && !secure->report.posted)
+        encrypt(transport);
+    if (!secure->opened || tls_close(secure->tls) != ERROR_NONE)
+        return;
+    secure->shut = true;
+    flush(transport);
+    shut_if_due(transport);
 }
 
 static void say_goodbye(struct transport *transport) {

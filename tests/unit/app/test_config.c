@@ -88,6 +88,9 @@ static void check_hub_defaults(const struct config_hub *hub) {
     assert_string_equal(hub->listen.entries[0].address, "localhost:8765");
     assert_false(hub->listen.entries[0].proxy_protocol);
     assert_int_equal(hub->trusted_proxies.count, 0);
+    assert_null(hub->tls.certificate);
+    assert_null(hub->tls.key);
+    assert_int_equal(hub->tls.more.count, 0);
     assert_int_equal(hub->max_message, MIB);
     assert_int_equal(hub->handshake_timeout, 10 * SECOND);
     assert_int_equal(hub->ping_interval, 20 * SECOND);
@@ -235,6 +238,13 @@ static void check_everything_hub(const struct config_hub *hub) {
     assert_int_equal(hub->listen.count, 2);
     assert_string_equal(hub->listen.entries[0].address, "[::1]:9000");
     assert_true(hub->listen.entries[0].proxy_protocol);
+    assert_true(hub->listen.entries[0].plain);
+    assert_false(hub->listen.entries[1].plain);
+    assert_string_equal(hub->tls.certificate, TEST_DATA "/config/hub.pem");
+    assert_string_equal(hub->tls.key, "/hub.key");
+    assert_int_equal(hub->tls.more.count, 1);
+    assert_string_equal(hub->tls.more.entries[0].certificate, TEST_DATA "/config/other.pem");
+    assert_string_equal(hub->tls.more.entries[0].key, TEST_DATA "/config/other.key");
     assert_string_equal(hub->listen.entries[1].address, "*:9001");
     assert_false(hub->listen.entries[1].proxy_protocol);
     assert_int_equal(hub->trusted_proxies.count, 3);

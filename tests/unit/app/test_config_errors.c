@@ -157,6 +157,12 @@ static const struct bounds bounds[] = {
      {"\"10.0.0.1/8\"", "\"localhost\"", "\"\"", "true", "\"::1/129\""},
      "a network such as \"10.0.0.0/8\" or \"2001:db8::/32\" with nothing set behind its prefix, "
      "an address, or \"unix\""},
+    {"hub.tls.certificate", {"\"a.pem\""}, {"\"\"", "7"}, "the name of a file"},
+    {"hub.tls.key", {"\"a.key\""}, {"\"\"", "null"}, "the name of a file"},
+    {"hub.tls.more",
+     {"[]"},
+     {"true", "\"a.pem\"", "null"},
+     "an array of at most 100 certificates with their keys"},
     {"hub.max_message",
      {"1", "\"256MiB\""},
      {"0", "268435457", "\"257MiB\""},
@@ -342,6 +348,26 @@ static void test_what_listeners_may_be(void **state) {
         bytes_of("{\"hub\": {\"listen\": {\"address\": \"*:1\", \"proxy_protocol\": true}}}"),
         "config.json: hub.listen: \"proxy_protocol\" needs hub.trusted_proxies: nobody else "
         "may connect there\n");
+}
+
+static void test_certificates_have_their_keys(void **state) {
+    (void)state;
+    static const struct {
+        const char *tls, *expected;
+    } cases[] = {
+        {"{\"certificate\": \"a\", \"key\": \"b\", \"more\": [{\"certificate\": \"c\"}]}",
+         "config.json:1: hub.tls.more[0]: found an object, expected an object with \"certificate\" "
+         "and \"key\"\n"},
+        {"{\"certificate\": \"a\", \"key\": \"\"}",
+         "config.json:1: hub.tls.key: found \"\", expected the name of a file\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer text = {0};
+        assert_int_equal(buffer_format(&text, "{\"hub\": {\"tls\": %s}}", cases[i].tls),
+                         ERROR_NONE);
+        check_lines(buffer_bytes(&text), cases[i].expected);
+        buffer_fini(&text);
+    }
 }
 
 static void test_channel_names_have_255_bytes_at_most(void **state) {
@@ -698,6 +724,7 @@ int main(void) {
         cmocka_unit_test(test_channel_settings_keep_their_bounds),
         cmocka_unit_test(test_what_is_no_duration_or_size_gets_an_example),
         cmocka_unit_test(test_what_listeners_may_be),
+        cmocka_unit_test(test_certificates_have_their_keys),
         cmocka_unit_test(test_channel_names_have_255_bytes_at_most),
         cmocka_unit_test(test_an_unknown_key_gets_a_suggestion),
         cmocka_unit_test(test_nearest_counts_letters_cases_and_swaps),

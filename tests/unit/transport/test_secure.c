@@ -198,10 +198,21 @@ static void a_reader_that_pauses_holds_the_sender(void **state) {
         turn_a_while();
     }
     assert_true(server.sent < MUCH && transport_is_sending(&server.transport));
-    transport_cancel_send(&server.transport); /* under TLS what is encrypted must go out */
+    /* what is encrypted goes out, so it is taken; the next send waits for that */
+    unsigned sends = server.sends;
+    transport_cancel_send(&server.transport);
+    wait_for(server.sends == sends + 1);
+    assert_int_equal(server.send_error, ERROR_NONE);
+    before = server.sent;
     turn_a_while();
     assert_true(transport_is_sending(&server.transport));
+    transport_cancel_send(&server.transport);
+    wait_for(server.sends == sends + 2);
+    assert_int_equal(server.send_error, ERROR_CANCELLED);
+    assert_int_equal(server.sent, before);
+    assert_false(transport_is_sending(&server.transport));
     transport_start_receive(&client.transport);
+    send_on(&server);
     wait_for(client.received == MUCH);
     finish();
 }
@@ -384,6 +395,7 @@ static void no_memory_to_begin(void **state) {
 static void no_memory_to_encrypt(void **state) {
     (void)state;
     open_both();
+    wait_for(!stream_is_sending(&server.transport.stream)); /* session tickets */
     memory_fail_after(0, SIZE_MAX);
     transport_send(&server.transport, pattern, MUCH);
     memory_fail_after(0, 0);
@@ -395,6 +407,7 @@ static void no_memory_to_encrypt(void **state) {
     assert_false(transport_is_sending(&server.transport));
     finish();
     open_both();
+    wait_for(!stream_is_sending(&server.transport.stream)); /* session tickets */
     memory_fail_after(0, SIZE_MAX);
     transport_send(&server.transport, pattern, MUCH);
     memory_fail_after(0, 0);
