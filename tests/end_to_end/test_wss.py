@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from support.certificates import Authority
-from support.process import PATIENCE, eventually
+from support.process import PATIENCE, SANITIZED, eventually
 from support.service import merged, start_service
 from support.wire import TEXT, Connection, close_frame, frame, handshake, join
 
@@ -375,7 +375,7 @@ async def test_readers_that_do_not_read_are_bounded(processes, identity, policy)
     metrics = await service.metrics()
     assert metrics["ringcast_slow_readers_total"] >= 20
     # each has at most what is encrypted for it, and the log its retention
-    assert service.resident_memory() - before < 20 * 256 * 1024 + 16 * 1024 * 1024
+    assert SANITIZED or service.resident_memory() - before < 20 * 256 * 1024 + 16 * 1024 * 1024
     for reader in readers:
         reader.abort()
 
