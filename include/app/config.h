@@ -134,9 +134,10 @@ struct config_retain {
 };
 
 struct config_channel {
-    char *name;  /* or "*": every channel that is not named */
-    bool prefix; /* does "[address] " stand before each message? */
-    bool echo;   /* does a message come back to its sender too, without a prefix? */
+    char *name;    /* or "*": every channel that is not named */
+    bool prefix;   /* does "[address] " stand before each message? */
+    bool echo;     /* does a message come back to its sender too, without a prefix? */
+    bool presence; /* is it known who is in it? */
     enum config_channel_slow_reader slow_reader;
     enum config_right publish;
     enum config_right subscribe;

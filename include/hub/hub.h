@@ -30,6 +30,7 @@ enum slow_reader_policy {
 struct channel_settings {
     bool echo;                 /* a client's message comes back to it too; without a prefix */
     bool prefix;               /* "[address] " in front of each message of a client */
+    bool presence;             /* is it known who is in it? */
     bool listed;               /* named by the config: kept although nobody is in it */
     enum access_right publish; /* clients that try without are closed with 1008 */
     enum access_right subscribe;

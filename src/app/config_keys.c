@@ -177,6 +177,7 @@ static const struct config_key url_keys[] = {
 static const struct config_key channel_keys[] = {
     CHANNEL_KEY(prefix,          flag,          "false",          ANY),
     CHANNEL_KEY(echo,            flag,          "false",          ANY),
+    CHANNEL_KEY(presence,        flag,          "false",          ANY),
     CHANNEL_KEY(slow_reader,     choice,        "hub",
         CHOICES("hub", "close", "skip", "latest")),
     CHANNEL_KEY(publish,         choice,        "token",

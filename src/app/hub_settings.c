@@ -31,6 +31,7 @@ struct channel_settings hub_settings_of_channel(const struct config *config, str
     return (struct channel_settings){
         .prefix = channel->prefix,
         .echo = channel->echo,
+        .presence = channel->presence,
         .listed = bytes_equal(name, bytes_of(channel->name)),
         .publish = right_of(channel->publish),
         .subscribe = right_of(channel->subscribe),

@@ -89,10 +89,11 @@ void accounts_close(struct accounts *accounts, struct home *home) {
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* Of messages: the readers of the renditions before that of presence. */
 struct channel_totals home_totals(const struct home *home) {
     struct channel_totals totals = {.name = home->name,
                                     .published = counter_read(&home->published)};
-    for (unsigned i = 0; i < RENDITION_COUNT * home->worker->hub->worker_count; i++) {
+    for (unsigned i = 0; i < RENDITION_PRESENCE * home->worker->hub->worker_count; i++) {
         const struct tally *tally = &home->readers[i].tally;
         totals.subscribers += counter_read(&tally->subscribers);
         totals.delivered += counter_read(&tally->delivered);

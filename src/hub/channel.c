@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "presence.h"
 #include "worker.h"
 
 /* ---- what the home tells -------------------------------------------------------------------- */
@@ -174,6 +175,7 @@ static void channel_free(struct channel *channel) {
     struct hub_worker *worker = channel->worker;
     loop_unpost(&channel->flush);
     view_fini(&channel->view);
+    map_fini(&channel->members);
     map_remove(&worker->channels, &channel->node);
     counter_subtract(&worker->statistics.channels, 1);
     memory_free(channel->join);
@@ -250,6 +252,8 @@ static struct channel *channel_new(struct hub_worker *worker, struct bytes name,
     channel->worker = worker;
     channel->flush.handler = &flush_handler;
     channel->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
+    if (kind == RENDITION_PRESENCE)
+        channel->settings.slow_reader = SLOW_READER_SKIP;
     view_init(&channel->view);
     list_init(&channel->waiting);
     list_init(&channel->idle);
@@ -322,6 +326,7 @@ void channel_unsubscribe(struct subscription *subscription) {
     if (channel == NULL)
         return;
     assert(subscription->unanswered == 0);
+    presence_leave(subscription);
     settle(subscription);
     list_remove(&subscription->link);
     cursor_remove(&subscription->cursor);

@@ -27,6 +27,7 @@ struct channel {
     bool leaving;
     struct view view;
     struct list_node waiting, idle, busy; /* subscriptions */
+    struct map members;                   /* struct member, see presence.h */
     size_t subscriptions;
     size_t recalls; /* under way */
     struct task flush;

@@ -12,6 +12,8 @@
 #include "client_internal.h"
 
 #include "base/log.h"
+#include "dialog.h"
+#include "presence.h"
 #include "request.h"
 #include "ws/close.h"
 #include "ws/frame_encode.h"
@@ -231,16 +233,32 @@ void client_begin(struct client *client) {
     buffer_fini(&behind);
 }
 
+/* In all its channels a client of the subprotocol is the same one. */
+enum error client_enter(struct client *client, struct seat *seat) {
+    const struct channel *channel = seat->subscription.channel;
+    uint64_t id;
+    if (!channel->settings.presence || channel->kind == RENDITION_PRESENCE)
+        return ERROR_NONE;
+    if (client->dialog != NULL)
+        id = client->dialog->id;
+    else
+        ring_random(worker_of(client)->loop->ring, &id, sizeof id);
+    return presence_enter(&seat->subscription, id, grant_subject(client->grant));
+}
+
 static void joined(struct subscription *subscription, enum error error) {
     struct seat *seat = seat_of(subscription);
     struct client *client = seat->client;
+    bool closing = transport_of(client)->stream.closing;
+    if (error == ERROR_NONE && !closing)
+        error = client_enter(client, seat);
     if (client->kind == CLIENT_JSON)
         dialog_joined(seat, error);
     else if (error != ERROR_NONE)
         http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                error == ERROR_LIMIT_REACHED ? "too many channels"
                                                             : error_text(error));
-    else if (transport_of(client)->stream.closing)
+    else if (closing)
         channel_unsubscribe(subscription);
     else
         client_begin(client);

@@ -132,6 +132,10 @@ enum error client_may_subscribe(const struct client *client,
 
 /* ---- closing and time (client.c) ------------------------------------------------------------- */
 
+/* Where presence is known it becomes a member of the channel that its seat is in. ERROR_NO_MEMORY.
+ */
+enum error client_enter(struct client *client, struct seat *seat);
+
 /* The connection leaves HTTP, and what was prepared as its answer goes out. */
 void client_begin(struct client *client);
 

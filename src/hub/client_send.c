@@ -190,6 +190,14 @@ static enum error keep_rest(struct client *client, struct seat *seat) {
     return error;
 }
 
+/* Events of presence are told when they are missed, but they are no messages. */
+static uint64_t skip(struct client *client, struct seat *seat) {
+    bool messages = seat->subscription.channel->kind != RENDITION_PRESENCE;
+    uint64_t missed = subscription_skip(&seat->subscription);
+    counter_add(&worker_of(client)->statistics.skipped, messages ? missed : 0);
+    return missed;
+}
+
 /* No send from this seat's log is in flight. */
 static void apply_slow_policy(struct client *client, struct seat *seat) {
     struct hub_worker *worker = worker_of(client);
@@ -199,8 +207,7 @@ static void apply_slow_policy(struct client *client, struct seat *seat) {
         client_cut_off(client, CLOSE_REASON_SLOW_READER);
         return;
     }
-    uint64_t missed = subscription_skip(&seat->subscription);
-    counter_add(&worker->statistics.skipped, missed);
+    uint64_t missed = skip(client, seat);
     if (policy_of(seat) == SLOW_READER_CLOSE && client->state < CLIENT_CLOSING) {
         client_close(client, CLOSE_REASON_SLOW_READER);
         return;
@@ -222,7 +229,7 @@ void client_fell_behind(struct subscription *subscription) {
         return;
     if (client->state >= CLIENT_CLOSING && !sending && !is_half_sent(seat)) {
         /* only its close frame is still to go out */
-        counter_add(&worker_of(client)->statistics.skipped, subscription_skip(subscription));
+        skip(client, seat);
         return;
     }
     if (sending) {

@@ -25,7 +25,9 @@ struct verb {
 static const struct verb verbs[] = {
     {"subscribe", true, dialog_subscribe}, {"unsubscribe", true, dialog_unsubscribe},
     {"publish", true, dialog_publish},     {"history", true, dialog_ask_for_history},
-    {"state", true, dialog_ask_for_state}, {"ping", false, answer_ping},
+    {"state", true, dialog_ask_for_state}, {"presence", true, dialog_ask_for_presence},
+    {"watch", true, dialog_watch},         {"unwatch", true, dialog_unwatch},
+    {"ping", false, answer_ping},
 };
 
 static void run(struct client *client, const struct command *command) {

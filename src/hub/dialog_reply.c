@@ -53,21 +53,33 @@ const char *dialog_code_of_error(enum error error) {
     return error == ERROR_PERMISSION_DENIED ? "not_allowed" : "no_memory";
 }
 
+static enum error describe_skipped(const struct seat *seat, uint64_t missed, struct buffer *out) {
+    const struct channel *channel = seat->subscription.channel;
+    if (channel->kind == RENDITION_PRESENCE)
+        return buffer_format(
+            out, "{\"type\":\"presence_skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64 "}",
+            channel->name, missed);
+    return buffer_format(out,
+                         "{\"type\":\"skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64
+                         ",\"offset\":%" PRIu64 "}",
+                         channel->name, missed, subscription_offset(&seat->subscription));
+}
+
 void client_tell_skipped(struct client *client, const struct seat *seat, uint64_t missed) {
     struct buffer text = {0};
+    enum error error = ERROR_NONE;
     if (client->kind == CLIENT_PLAIN)
         return;
-    enum error error = buffer_format(
-        &text,
-        "%s{\"type\":\"skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64 ",\"offset\":%" PRIu64
-        "}%s",
-        client->kind == CLIENT_EVENTS ? "event: skipped\ndata: " : "",
-        seat->subscription.channel->name, missed, subscription_offset(&seat->subscription),
-        client->kind == CLIENT_EVENTS ? "\n\n" : "");
+    if (client->kind == CLIENT_EVENTS)
+        error = buffer_append_text(&text, "event: skipped\ndata: ");
+    if (error == ERROR_NONE)
+        error = describe_skipped(seat, missed, &text);
     if (client->kind == CLIENT_JSON) {
         dialog_reply(client, &text, error);
         return;
     }
+    if (error == ERROR_NONE)
+        error = buffer_append_text(&text, "\n\n");
     if (error != ERROR_NONE || client_queue_output(client, text.data, text.size) != ERROR_NONE)
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
     buffer_fini(&text);

@@ -44,24 +44,33 @@ static void publish_answered(struct request *request) {
     finish_request(request, &out, error);
 }
 
+/* What stands in front of what the home has written. */
+static enum error begin_answer(const struct request *request, struct buffer *out) {
+    static const char *const types[] = {
+        [REQUEST_STATE] = "state", [REQUEST_HISTORY] = "history", [REQUEST_PRESENCE] = "presence"};
+    enum error error = buffer_format(out, "{\"type\":\"%s\",\"channel\":\"%s\",",
+                                     types[request->kind], (const char *)request->data);
+    if (error == ERROR_NONE && request->kind != REQUEST_PRESENCE)
+        error = buffer_format(out, "\"epoch\":\"%016" PRIx64 "\",\"offset\":%" PRIu64 ",",
+                              request->epoch, request->offset);
+    if (error == ERROR_NONE && request->kind != REQUEST_STATE)
+        error = buffer_format(out, "\"complete\":%s,", request->found ? "true" : "false");
+    if (error == ERROR_NONE && request->kind == REQUEST_HISTORY)
+        error = buffer_append_text(out, "\"messages\":");
+    return error;
+}
+
 static void query_answered(struct request *request) {
     struct buffer out = {0};
-    bool history = request->kind == REQUEST_HISTORY;
-    enum error error = request->error;
-    if (error == ERROR_NONE)
-        error = buffer_format(&out,
-                              "{\"type\":\"%s\",\"channel\":\"%s\",\"epoch\":\"%016" PRIx64
-                              "\",\"offset\":%" PRIu64 ",",
-                              history ? "history" : "state", (const char *)request->data,
-                              request->epoch, request->offset);
-    if (error == ERROR_NONE && history)
-        error =
-            buffer_format(&out, "\"complete\":%s,\"messages\":", request->found ? "true" : "false");
-    if (error == ERROR_NONE)
-        error = buffer_append(&out, request->text.data, request->text.size);
-    if (request->error != ERROR_NONE)
+    enum error error;
+    if (request->error != ERROR_NONE) {
         error = buffer_format(&out, "{\"type\":\"error\",\"code\":\"%s\",\"text\":\"%s\"",
                               dialog_code_of_error(request->error), error_text(request->error));
+    } else {
+        error = begin_answer(request, &out);
+        if (error == ERROR_NONE)
+            error = buffer_append(&out, request->text.data, request->text.size);
+    }
     finish_request(request, &out, error);
 }
 
@@ -89,9 +98,7 @@ static void send_request(struct client *client, struct request *request) {
 static void publish_payload(struct client *client, const struct command *command, bool binary,
                             struct bytes payload) {
     struct hub_worker *worker = worker_of(client);
-    const struct hub_options *options = &worker->hub->options;
-    const struct channel_settings settings =
-        options->channel_settings(options->context, command->channel);
+    const struct channel_settings settings = dialog_settings_of(client, command->channel);
     struct dialog_seat *seat = dialog_find_seat(client, command->channel);
     counter_add(&worker->statistics.messages_received, 1);
     counter_add(&worker->statistics.bytes_received, payload.size);
@@ -132,27 +139,51 @@ void dialog_publish(struct client *client, const struct command *command) {
         publish_base64(client, command);
 }
 
+/* A question about a channel, for who may read it. */
+static struct request *ask_about(struct client *client, const struct command *command,
+                                 enum request_kind kind) {
+    const struct channel_settings settings = dialog_settings_of(client, command->channel);
+    if (client_may_subscribe(client, &settings, command->channel) != ERROR_NONE) {
+        dialog_refuse(client, command, "not_allowed", "reading this channel is not allowed");
+        return NULL;
+    }
+    if (kind == REQUEST_PRESENCE && !settings.presence) {
+        dialog_refuse(client, command, "no_presence", "who is in this channel is not known");
+        return NULL;
+    }
+    struct request *request = ask(client, command, kind, bytes_make(NULL, 0));
+    if (request == NULL)
+        return NULL;
+    request->limit = HISTORY_USUAL;
+    if (command->has_limit)
+        request->limit =
+            command->limit < REQUEST_LIMIT_MAX ? (unsigned)command->limit : REQUEST_LIMIT_MAX;
+    return request;
+}
+
 void dialog_ask_for_history(struct client *client, const struct command *command) {
     uint64_t epoch = 0;
     if (command->epoch.size > 0 && !target_parse_epoch(command->epoch, &epoch)) {
         dialog_refuse(client, command, "bad_command", "the epoch is none");
         return;
     }
-    struct request *request = ask(client, command, REQUEST_HISTORY, bytes_make(NULL, 0));
+    struct request *request = ask_about(client, command, REQUEST_HISTORY);
     if (request == NULL)
         return;
     request->has_epoch = command->epoch.size > 0;
     request->epoch = epoch;
     request->since = command->offset;
-    request->limit = HISTORY_USUAL;
-    if (command->has_limit)
-        request->limit =
-            command->limit < REQUEST_HISTORY_MAX ? (unsigned)command->limit : REQUEST_HISTORY_MAX;
     send_request(client, request);
 }
 
 void dialog_ask_for_state(struct client *client, const struct command *command) {
-    struct request *request = ask(client, command, REQUEST_STATE, bytes_make(NULL, 0));
+    struct request *request = ask_about(client, command, REQUEST_STATE);
+    if (request != NULL)
+        send_request(client, request);
+}
+
+void dialog_ask_for_presence(struct client *client, const struct command *command) {
+    struct request *request = ask_about(client, command, REQUEST_PRESENCE);
     if (request != NULL)
         send_request(client, request);
 }

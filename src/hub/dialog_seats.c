@@ -1,9 +1,8 @@
 /*
- * The subscriptions of a client of the JSON subprotocol, and how they take turns.
- *   subscribe       the channel is asked for a place
- *   dialog_joined   it has begun, or cannot
- *   dialog_next     whose bytes go out next
- *   try_to_leave    a subscription that was given up has nothing under way any more
+ * The subscriptions of a client of the JSON subprotocol.
+ *   subscribe, watch   the channel is asked for a place
+ *   dialog_joined      it has begun, or cannot
+ *   try_to_leave       a subscription that was given up has nothing under way any more
  */
 #include <inttypes.h>
 #include <string.h>
@@ -12,20 +11,26 @@
 #include "dialog.h"
 #include "target.h"
 
-enum { FAIR_SHARE = 64 * 1024 }; /* bytes of a seat's turn where others wait */
-
 /* ---- seats ---------------------------------------------------------------------------------- */
 
-static struct dialog_seat *dialog_seat_of(struct seat *seat) {
-    return container_of(seat, struct dialog_seat, seat);
+/* A name has no NUL, so with the one behind it it is another key. */
+static struct bytes key_of(const char *name, size_t size, bool watches) {
+    return bytes_make(name, size + (watches ? 1 : 0));
 }
 
-struct dialog_seat *dialog_find_seat(const struct client *client, struct bytes name) {
-    struct map_node *node = map_find(&client->dialog->seats, name);
+static struct dialog_seat *find_seat(const struct client *client, struct bytes name, bool watches) {
+    char key[CHANNEL_NAME_MAX + 1] = "";
+    memcpy(key, name.data, name.size);
+    struct map_node *node = map_find(&client->dialog->seats, key_of(key, name.size, watches));
     return node == NULL ? NULL : container_of(node, struct dialog_seat, node);
 }
 
-static struct dialog_seat *seat_new(struct client *client, const struct command *command) {
+struct dialog_seat *dialog_find_seat(const struct client *client, struct bytes name) {
+    return find_seat(client, name, false);
+}
+
+static struct dialog_seat *seat_new(struct client *client, const struct command *command,
+                                    bool watches) {
     size_t size = command->channel.size;
     struct dialog_seat *seat = memory_allocate_zeroed(sizeof *seat + size + 1);
     if (seat == NULL)
@@ -33,9 +38,10 @@ static struct dialog_seat *seat_new(struct client *client, const struct command 
     seat->seat.client = client;
     list_init(&seat->turn);
     memcpy(seat->name, command->channel.data, size);
+    seat->watches = watches;
     seat->has_id = command->has_id;
     seat->id = command->id;
-    if (map_insert(&client->dialog->seats, &seat->node, bytes_make(seat->name, size)) !=
+    if (map_insert(&client->dialog->seats, &seat->node, key_of(seat->name, size, watches)) !=
         ERROR_NONE) {
         memory_free(seat);
         return NULL;
@@ -58,6 +64,7 @@ enum error dialog_new(struct client *client) {
     if (client->dialog == NULL)
         return ERROR_NO_MEMORY;
     list_init(&client->dialog->ready);
+    ring_random(worker_of(client)->loop->ring, &client->dialog->id, sizeof client->dialog->id);
     return ERROR_NONE;
 }
 
@@ -82,52 +89,6 @@ void dialog_make_ready(struct client *client) {
         map_visit(&client->dialog->seats, make_ready, NULL);
 }
 
-/* ---- turns ---------------------------------------------------------------------------------- */
-
-void dialog_seat_ready(struct seat *seat) {
-    struct dialog_seat *own = dialog_seat_of(seat);
-    if (!list_is_linked(&own->turn))
-        list_append(&seat->client->dialog->ready, &own->turn);
-}
-
-static bool is_alone(const struct dialog_seat *seat) {
-    return seat->turn.next == seat->turn.previous && list_is_linked(&seat->turn);
-}
-
-/* The next range of who has waited longest. Where others wait too it is a bounded one. */
-static struct bytes take_turn(struct dialog *dialog) {
-    while (!list_is_empty(&dialog->ready)) {
-        struct dialog_seat *next = container_of(dialog->ready.next, struct dialog_seat, turn);
-        bool alone = is_alone(next);
-        struct bytes range = {0};
-        if (!next->leaving)
-            range = seat_next_range(&next->seat);
-        list_remove(&next->turn);
-        if (range.size > 0) {
-            list_append(&dialog->ready, &next->turn);
-            dialog->current = &next->seat;
-            return bytes_make(range.data,
-                              !alone && range.size > FAIR_SHARE ? FAIR_SHARE : range.size);
-        }
-        subscription_set_busy(&next->seat.subscription, false);
-    }
-    return (struct bytes){0};
-}
-
-struct bytes dialog_next(struct client *client, bool only_finish, struct seat **seat) {
-    struct dialog *dialog = client->dialog;
-    struct bytes range = {0};
-    const struct dialog_seat *current =
-        dialog->current == NULL ? NULL : dialog_seat_of(dialog->current);
-    if (current != NULL && cursor_is_inside_message(&current->seat.subscription.cursor) &&
-        (only_finish || current->leaving || !is_alone(current)))
-        range = cursor_rest_of_message(&current->seat.subscription.cursor);
-    else if (!only_finish)
-        range = take_turn(dialog);
-    *seat = dialog->current;
-    return range;
-}
-
 /* ---- subscribing ---------------------------------------------------------------------------- */
 
 static bool start_of(const struct command *command, struct start *start) {
@@ -150,36 +111,31 @@ static enum rendition_kind rendition_of(const struct client *client) {
                : RENDITION_JSON;
 }
 
-void dialog_subscribe(struct client *client, const struct command *command) {
+/* Is there room for one more, and may it read the channel? If not it is told. */
+static bool may_sit(struct client *client, const struct command *command,
+                    const struct channel_settings *settings) {
     struct hub_worker *worker = worker_of(client);
-    struct start start;
-    if (dialog_find_seat(client, command->channel) != NULL) {
-        dialog_refuse(client, command, "already_subscribed", "this channel is subscribed to");
-        return;
-    }
     if (client->dialog->seats.size >= worker->hub->options.max_subscriptions) {
         counter_add(&worker->statistics.subscriptions_over_limit, 1);
         dialog_refuse(client, command, "limit", "too many subscriptions");
-        return;
+        return false;
     }
-    const struct hub_options *options = &worker->hub->options;
-    const struct channel_settings settings =
-        options->channel_settings(options->context, command->channel);
-    if (client_may_subscribe(client, &settings, command->channel) != ERROR_NONE) {
+    if (client_may_subscribe(client, settings, command->channel) != ERROR_NONE) {
         dialog_refuse(client, command, "not_allowed", "reading this channel is not allowed");
-        return;
+        return false;
     }
-    if (!start_of(command, &start)) {
-        dialog_refuse(client, command, "bad_command", "an offset needs its epoch");
-        return;
-    }
-    struct dialog_seat *seat = seat_new(client, command);
+    return true;
+}
+
+static void take_seat(struct client *client, const struct command *command,
+                      enum rendition_kind kind, const struct start *start) {
+    struct dialog_seat *seat = seat_new(client, command, kind == RENDITION_PRESENCE);
     if (seat == NULL) {
         dialog_refuse(client, command, "no_memory", "out of memory");
         return;
     }
-    seat->wanted_past = start.place == PLACE_AFTER;
-    enum error error = channel_subscribe(worker, command->channel, rendition_of(client), &start,
+    seat->wanted_past = start->place == PLACE_AFTER;
+    enum error error = channel_subscribe(worker_of(client), command->channel, kind, start,
                                          &seat->seat.subscription);
     if (error != ERROR_NONE) {
         dialog_refuse(client, command, dialog_code_of_error(error), error_text(error));
@@ -187,17 +143,50 @@ void dialog_subscribe(struct client *client, const struct command *command) {
     }
 }
 
-static void reply_subscribed(struct dialog_seat *seat) {
+void dialog_subscribe(struct client *client, const struct command *command) {
+    const struct channel_settings settings = dialog_settings_of(client, command->channel);
+    struct start start;
+    if (find_seat(client, command->channel, false) != NULL)
+        dialog_refuse(client, command, "already_subscribed", "this channel is subscribed to");
+    else if (!may_sit(client, command, &settings))
+        return;
+    else if (!start_of(command, &start))
+        dialog_refuse(client, command, "bad_command", "an offset needs its epoch");
+    else
+        take_seat(client, command, rendition_of(client), &start);
+}
+
+void dialog_watch(struct client *client, const struct command *command) {
+    const struct channel_settings settings = dialog_settings_of(client, command->channel);
+    const struct start head = {.place = PLACE_HEAD};
+    if (find_seat(client, command->channel, true) != NULL)
+        dialog_refuse(client, command, "already_subscribed", "this channel is watched");
+    else if (!settings.presence)
+        dialog_refuse(client, command, "no_presence", "who is in this channel is not known");
+    else if (may_sit(client, command, &settings))
+        take_seat(client, command, RENDITION_PRESENCE, &head);
+}
+
+static enum error describe_subscription(const struct dialog_seat *seat, struct buffer *out) {
     const struct subscription *subscription = &seat->seat.subscription;
-    struct buffer out = {0};
-    enum error error = buffer_format(
-        &out,
-        "{\"type\":\"subscribed\",\"channel\":\"%s\",\"epoch\":\"%016" PRIx64
-        "\",\"offset\":%" PRIu64,
-        seat->name, subscription->channel->home->epoch, subscription_offset(subscription));
+    const struct channel *channel = subscription->channel;
+    enum error error =
+        buffer_format(out,
+                      "{\"type\":\"subscribed\",\"channel\":\"%s\",\"epoch\":\"%016" PRIx64
+                      "\",\"offset\":%" PRIu64,
+                      seat->name, channel->home->epoch, subscription_offset(subscription));
     if (error == ERROR_NONE && seat->wanted_past)
-        error =
-            buffer_format(&out, ",\"recovered\":%s", subscription->recovered ? "true" : "false");
+        error = buffer_format(out, ",\"recovered\":%s", subscription->recovered ? "true" : "false");
+    if (error == ERROR_NONE && channel->settings.presence)
+        error = buffer_format(out, ",\"client\":\"%016" PRIx64 "\"", seat->seat.client->dialog->id);
+    return error;
+}
+
+static void reply_joined(struct dialog_seat *seat) {
+    struct buffer out = {0};
+    enum error error =
+        seat->watches ? buffer_format(&out, "{\"type\":\"watching\",\"channel\":\"%s\"", seat->name)
+                      : describe_subscription(seat, &out);
     if (error == ERROR_NONE)
         error = dialog_append_id(&out, seat->has_id, seat->id);
     if (error == ERROR_NONE)
@@ -215,7 +204,7 @@ void dialog_joined(struct seat *seat, enum error error) {
                            error == ERROR_LIMIT_REACHED ? "too many channels" : error_text(error));
         seat_free(own);
     } else {
-        reply_subscribed(own);
+        reply_joined(own);
         if (transport_of(client)->stream.closing)
             return;
         seat_make_ready(seat);
@@ -224,10 +213,10 @@ void dialog_joined(struct seat *seat, enum error error) {
     client_serve(client);
 }
 
-static void reply_unsubscribed(struct client *client, const struct dialog_seat *seat) {
+static void reply_left(struct client *client, const struct dialog_seat *seat) {
     struct buffer out = {0};
-    enum error error =
-        buffer_format(&out, "{\"type\":\"unsubscribed\",\"channel\":\"%s\"", seat->name);
+    enum error error = buffer_format(&out, "{\"type\":\"%s\",\"channel\":\"%s\"",
+                                     seat->watches ? "unwatched" : "unsubscribed", seat->name);
     if (error == ERROR_NONE)
         error = dialog_append_id(&out, seat->has_id, seat->id);
     if (error == ERROR_NONE)
@@ -244,18 +233,27 @@ void dialog_try_to_leave(struct seat *seat) {
                 cursor_is_inside_message(&seat->subscription.cursor);
     if (!own->leaving || busy)
         return;
-    reply_unsubscribed(client, own);
+    reply_left(client, own);
     seat_free(own);
 }
 
-void dialog_unsubscribe(struct client *client, const struct command *command) {
-    struct dialog_seat *seat = dialog_find_seat(client, command->channel);
+static void leave_seat(struct client *client, const struct command *command, bool watches,
+                       const char *why_not) {
+    struct dialog_seat *seat = find_seat(client, command->channel, watches);
     if (seat == NULL || seat->leaving) {
-        dialog_refuse(client, command, "not_subscribed", "this channel is not subscribed to");
+        dialog_refuse(client, command, "not_subscribed", why_not);
         return;
     }
     seat->has_id = command->has_id;
     seat->id = command->id;
     seat->leaving = true;
     dialog_try_to_leave(&seat->seat);
+}
+
+void dialog_unsubscribe(struct client *client, const struct command *command) {
+    leave_seat(client, command, false, "this channel is not subscribed to");
+}
+
+void dialog_unwatch(struct client *client, const struct command *command) {
+    leave_seat(client, command, true, "this channel is not watched");
 }

@@ -47,12 +47,15 @@ struct home {
     uint64_t epoch; /* random; offsets mean something only together with it */
     struct channel_settings settings;
     struct task tell;  /* at the turn's end: the readers hear of a new head */
-    unsigned live;     /* a bit for each rendition that is written */
+    unsigned live;     /* a bit for each rendition that is written; home_live() */
     size_t log_memory; /* of all logs, as it was counted last */
     struct rendition renditions[RENDITION_COUNT];
     struct reader *readers; /* of all renditions */
     struct key_ring keys;   /* of messages that were published lately */
     struct counter published;
+    struct list_node members; /* where presence is known; see presence.c, as the next two */
+    struct counter member_count;
+    unsigned events_missed;     /* of those who watch, for want of memory */
     struct account *account;    /* where its numbers count */
     struct list_node accounted; /* there */
     char name[];
@@ -134,6 +137,11 @@ void home_init_log(const struct home *home, struct log *log);
 void home_trim(struct home *home);
 void home_count_memory(struct home *home);
 
+/* The renditions of messages that are written, a bit each. */
+static inline unsigned home_live(const struct home *home) {
+    return home->live & ~(1U << RENDITION_PRESENCE);
+}
+
 /* The raw rendition's log: the channel's history. */
 static inline struct log *home_history(struct home *home) {
     return &home->renditions[RENDITION_RAW].log;
@@ -141,6 +149,13 @@ static inline struct log *home_history(struct home *home) {
 
 /* The retained message with this offset; its payload has the prefix in front. */
 struct published home_message(struct home *home, uint64_t offset);
+
+/* For what appends: the readers get a new segment at once, and hear of a new head when the turn
+ * ends (home_readers.c). */
+void home_announce(struct home *home, struct rendition *rendition);
+void home_head_moved(struct home *home);
+void home_rendition_moved(struct home *home, struct rendition *rendition);
+extern const struct task_handler home_tell_handler;
 
 /* Handles a request on the home's worker, and answers it. */
 void home_handle_join(struct hub_worker *worker, struct join *join);

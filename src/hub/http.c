@@ -219,7 +219,7 @@ static bool read_query(const struct target *target, struct request *history) {
         return false;
     if (target_parameter(target, "limit", &value) && !bytes_to_unsigned(value, &limit))
         return false;
-    history->limit = limit < REQUEST_HISTORY_MAX ? (unsigned)limit : REQUEST_HISTORY_MAX;
+    history->limit = limit < REQUEST_LIMIT_MAX ? (unsigned)limit : REQUEST_LIMIT_MAX;
     return true;
 }
 

@@ -165,6 +165,7 @@ enum error encoder_encode(struct encoder *encoder, const struct published *messa
     case RENDITION_EVENTS:
         error = set_event(encoder, message, encoded);
         break;
+    case RENDITION_PRESENCE:
     case RENDITION_COUNT:
         assert(false);
     }

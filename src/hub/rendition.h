@@ -21,6 +21,7 @@ enum rendition_kind {
     RENDITION_JSON,          /* one text frame with the envelope */
     RENDITION_JSON_DEFLATED, /* the same compressed */
     RENDITION_EVENTS,        /* one Server-Sent Event with the envelope as its data */
+    RENDITION_PRESENCE,      /* not of messages, as those before it: see presence.h */
     RENDITION_COUNT
 };
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "client_internal.h"
 #include "key_ring.h"
+#include "presence.h"
 
 struct request *request_new(struct client *client, enum request_kind kind, struct bytes name,
                             struct bytes payload) {
@@ -99,6 +100,12 @@ static enum error describe(struct request *request, struct home *home) {
     const struct log *history = home_history(home);
     struct channel_totals totals = home_totals(home);
     request->offset = history->next_offset;
+    enum error error = !home->settings.presence
+                           ? ERROR_NONE
+                           : buffer_format(&request->text, "\"members\":%" PRIu64 ",",
+                                           counter_read(&home->member_count));
+    if (error != ERROR_NONE)
+        return error;
     return buffer_format(&request->text,
                          "\"retained\":{\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64
                          "},\"subscribers\":%" PRIu64 ",\"delivered\":%" PRIu64
@@ -133,6 +140,11 @@ static enum error remember(struct request *request, struct home *home) {
     return append_messages(request, home, request->found ? from : history->tail_offset);
 }
 
+static enum error tell_presence(struct request *request, struct home *home) {
+    request->found = counter_read(&home->member_count) <= request->limit;
+    return presence_describe(home, request->limit, &request->text);
+}
+
 static enum error perform(struct request *request, struct hub_worker *worker) {
     struct bytes name = bytes_make(request->data, request->name_size);
     struct home *home;
@@ -144,8 +156,10 @@ static enum error perform(struct request *request, struct hub_worker *worker) {
         error = publish(request, home);
     else if (request->kind == REQUEST_STATE)
         error = describe(request, home);
-    else
+    else if (request->kind == REQUEST_HISTORY)
         error = remember(request, home);
+    else
+        error = tell_presence(request, home);
     request->epoch = home->epoch;
     return error;
 }

@@ -11,12 +11,13 @@
 #include "client.h"
 
 enum request_kind {
-    REQUEST_PUBLISH, /* one message, or several */
-    REQUEST_STATE,   /* what there is to know about the channel */
-    REQUEST_HISTORY, /* retained messages, as a JSON array of envelopes */
+    REQUEST_PUBLISH,  /* one message, or several */
+    REQUEST_STATE,    /* what there is to know about the channel */
+    REQUEST_HISTORY,  /* retained messages, as a JSON array of envelopes */
+    REQUEST_PRESENCE, /* who is in it, where that is known */
 };
 
-enum { REQUEST_KEY_MAX = 128, REQUEST_HISTORY_MAX = 1000, REQUEST_HISTORY_BYTES = 1024 * 1024 };
+enum { REQUEST_KEY_MAX = 128, REQUEST_LIMIT_MAX = 1000, REQUEST_HISTORY_BYTES = 1024 * 1024 };
 
 struct request {
     struct letter letter;
@@ -33,18 +34,18 @@ struct request {
     bool lines; /* each line that is not empty is a message */
     char prefix[ADDRESS_TEXT_SIZE + 3];
     char key[REQUEST_KEY_MAX + 1]; /* of idempotency; empty: none */
-    /* history */
+    /* history and presence */
     bool has_epoch;
     uint64_t since; /* offsets behind this one, as users count: from 1 */
     unsigned limit;
     /* the answer */
     enum error error;
-    bool found;         /* history: all that was asked for was still retained */
+    bool found;         /* history: all that was asked for was still retained; presence: all */
     bool repeated;      /* publish: the key was seen before */
     uint64_t epoch;     /* also asked for, by history */
     uint64_t offset;    /* of the last message published, or of the newest there is; from 1 */
     unsigned count;     /* of messages published, or in the history */
-    struct buffer text; /* JSON: the state's members, or the history's messages */
+    struct buffer text; /* JSON: members of an object, or the history's messages */
     size_t name_size;
     struct bytes payload;
     uint8_t data[]; /* name and NUL, payload */

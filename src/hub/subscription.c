@@ -42,7 +42,7 @@ uint64_t subscription_offset(const struct subscription *subscription) {
 uint32_t subscription_sent(struct subscription *subscription, size_t size) {
     uint32_t messages = cursor_advance(&subscription->cursor, size);
     counter_add(&subscription->channel->tally->delivered, messages);
-    return messages;
+    return subscription->channel->kind == RENDITION_PRESENCE ? 0 : messages;
 }
 
 void subscription_set_busy(struct subscription *subscription, bool busy) {

@@ -57,7 +57,7 @@ uint64_t subscription_offset(const struct subscription *subscription);
 struct bytes subscription_without_own(struct subscription *subscription, struct bytes range);
 
 /* The kernel took `size` bytes of the last range. Returns how many messages ended in them, which
- * are counted as delivered. */
+ * are counted as delivered; events of presence are none. */
 uint32_t subscription_sent(struct subscription *subscription, size_t size);
 
 /* Moves between idle and busy, so that the turn's end serves only who is idle. */

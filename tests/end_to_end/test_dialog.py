@@ -8,11 +8,10 @@ import signal
 import pytest
 import websockets
 
+from support.dialog import SUBPROTOCOL, connect
 from support.process import PATIENCE
 from support.service import start_service
 from support.wire import TEXT, frame, join
-
-SUBPROTOCOL = "ringcast.v1.json"
 
 
 @pytest.fixture(scope="module")
@@ -25,44 +24,6 @@ def service(shared_processes):
 def fresh_name(numbers=iter(range(10 ** 9))):
     """Homes on either worker."""
     return f"dialog-{next(numbers)}"
-
-
-class Dialog:
-    """A client that was written from docs/protocol.md."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.ids = iter(range(1, 10 ** 9))
-        self.messages = []
-
-    async def receive(self):
-        return json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE))
-
-    async def command(self, type, **members):
-        """The reply to a command; messages that come before it are kept."""
-        number = next(self.ids)
-        await self.socket.send(json.dumps({"type": type, "id": number, **members}))
-        while True:
-            received = await self.receive()
-            if received.get("id") == number:
-                return received
-            self.messages.append(received)
-
-    async def message(self):
-        return self.messages.pop(0) if self.messages else await self.receive()
-
-
-class connect:
-    def __init__(self, service, **options):
-        self.connecting = websockets.connect(service.url(), subprotocols=[SUBPROTOCOL], **options)
-
-    async def __aenter__(self):
-        socket = await self.connecting.__aenter__()
-        assert socket.subprotocol == SUBPROTOCOL
-        return Dialog(socket)
-
-    async def __aexit__(self, *error):
-        await self.connecting.__aexit__(*error)
 
 
 async def test_subscribe_publish_and_hear(service):

@@ -278,6 +278,7 @@ static void check_everything_channels(const struct config *config) {
     const struct config_channel *news = config_channel(config, bytes_of("news"));
     assert_true(news->prefix);
     assert_true(news->echo);
+    assert_true(news->presence);
     assert_int_equal(news->slow_reader, 1 + CONFIG_SLOW_READER_LATEST);
     assert_int_equal(news->publish, CONFIG_RIGHT_SERVICE);
     assert_int_equal(news->subscribe, CONFIG_RIGHT_TOKEN);
@@ -289,6 +290,7 @@ static void check_everything_channels(const struct config *config) {
     const struct config_channel *other = config_channel(config, bytes_of("other"));
     assert_false(other->prefix);
     assert_false(other->echo);
+    assert_false(other->presence);
     assert_int_equal(other->publish, CONFIG_RIGHT_ANYONE);
     const struct config_channel *named = config_channel(config, bytes_of("cafe~1"));
     assert_string_equal(named->name, "cafe~1");

@@ -273,6 +273,7 @@ static void test_channel_settings_keep_their_bounds(void **state) {
     (void)state;
     static const struct bounds channel[] = {
         {"hub.channels.news.prefix", {"true", "false"}, {"1", "\"true\"", "null"}, "true or false"},
+        {"hub.channels.news.presence", {"true", "false"}, {"1", "null"}, "true or false"},
         {"hub.channels.news.echo", {"true", "false"}, {"0", "\"false\""}, "true or false"},
         {"hub.channels.news.publish",
          {"\"anyone\"", "\"token\"", "\"service\""},

@@ -494,7 +494,7 @@ static void subscribe_anywhere(struct walker *walker, unsigned worker, size_t na
         start.offset = back < head ? head - back : draw(10) == 0 ? head + 1 : head;
         start.count = back;
     }
-    subscribe_to(walker, worker, name, (enum rendition_kind)draw(RENDITION_COUNT), start);
+    subscribe_to(walker, worker, name, (enum rendition_kind)draw(RENDITION_PRESENCE), start);
 }
 
 static void step_walker(struct walker *walker, unsigned workers, unsigned sluggish) {

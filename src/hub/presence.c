@@ -1,0 +1,172 @@
+#include "presence.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "worker.h"
+#include "ws/frame_encode.h"
+
+enum { EVENTS_BYTES = 256 * 1024, EVENTS_COUNT = 10000, EVENTS_MINUTES = 10 };
+
+struct member {
+    struct letter enter, leave; /* to the home */
+    struct map_node node;       /* by its subscription, in the channel on its worker */
+    struct subscription *subscription;
+    struct home *home;
+    struct list_node link; /* at home */
+    uint64_t id;
+    struct buffer user; /* a JSON string, or empty */
+};
+
+static void member_free(struct member *member) {
+    buffer_fini(&member->user);
+    memory_free(member);
+}
+
+/* ---- at home -------------------------------------------------------------------------------- */
+
+void presence_init_log(const struct home *home, struct log *log) {
+    const struct retention retention = {
+        .bytes = EVENTS_BYTES, .messages = EVENTS_COUNT, .age = EVENTS_MINUTES * MINUTE};
+    log_init(log, &retention, home->worker->hub->worker_count);
+}
+
+static enum error append_member(struct buffer *out, const struct member *member) {
+    enum error error = buffer_format(out, "\"client\":\"%016" PRIx64 "\"", member->id);
+    if (error == ERROR_NONE && member->user.size > 0)
+        error = buffer_append_text(out, ",\"user\":");
+    return error == ERROR_NONE ? buffer_append(out, member->user.data, member->user.size) : error;
+}
+
+static enum error encode_event(const struct home *home, const char *type,
+                               const struct member *member, struct buffer *frame) {
+    struct buffer text = {0};
+    enum error error =
+        buffer_format(&text, "{\"type\":\"%s\",\"channel\":\"%s\",", type, home->name);
+    if (error == ERROR_NONE)
+        error = append_member(&text, member);
+    if (error == ERROR_NONE)
+        error = buffer_format(&text, ",\"count\":%" PRIu64, counter_read(&home->member_count));
+    if (error == ERROR_NONE && home->events_missed > 0)
+        error = buffer_format(&text, ",\"missed\":%u", home->events_missed);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&text, '}');
+    if (error == ERROR_NONE)
+        error = frame_append_message(frame, FRAME_TEXT, buffer_bytes(&text), NULL);
+    buffer_fini(&text);
+    return error;
+}
+
+static enum error append_event(struct home *home, const char *type, const struct member *member) {
+    struct rendition *rendition = &home->renditions[RENDITION_PRESENCE];
+    uint64_t now = home->worker->loop->now, start;
+    struct buffer frame = {0};
+    bool fresh = false;
+    enum error error = encode_event(home, type, member, &frame);
+    if (error == ERROR_NONE) {
+        struct bytes part = buffer_bytes(&frame);
+        error = log_append(&rendition->log, &part, 1, now, &start, &fresh);
+    }
+    buffer_fini(&frame);
+    if (error == ERROR_NONE && fresh)
+        home_announce(home, rendition);
+    return error;
+}
+
+/* Those who watch are told, or are told with the next event that they were not. */
+static void tell(struct home *home, const char *type, const struct member *member) {
+    struct rendition *rendition = &home->renditions[RENDITION_PRESENCE];
+    if (rendition->reader_count == 0)
+        return;
+    if (append_event(home, type, member) != ERROR_NONE) {
+        home->events_missed++;
+        return;
+    }
+    home->events_missed = 0;
+    log_trim(&rendition->log, home->worker->loop->now);
+    home_count_memory(home);
+    home_rendition_moved(home, rendition);
+}
+
+static void deliver_enter(struct letter *letter) {
+    struct member *member = container_of(letter, struct member, enter);
+    struct home *home = member->home;
+    list_append(&home->members, &member->link);
+    counter_add(&home->member_count, 1);
+    tell(home, "join", member);
+}
+
+static void deliver_leave(struct letter *letter) {
+    struct member *member = container_of(letter, struct member, leave);
+    struct home *home = member->home;
+    list_remove(&member->link);
+    counter_subtract(&home->member_count, 1);
+    tell(home, "leave", member);
+    member_free(member);
+}
+
+enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out) {
+    enum error error = buffer_format(out, "\"count\":%" PRIu64 ",\"members\":[",
+                                     counter_read(&home->member_count));
+    unsigned count = 0;
+    list_for_each (node, &home->members) {
+        if (error != ERROR_NONE || count == limit)
+            break;
+        error = buffer_append_text(out, count++ > 0 ? ",{" : "{");
+        if (error == ERROR_NONE)
+            error = append_member(out, container_of(node, struct member, link));
+        if (error == ERROR_NONE)
+            error = buffer_append_byte(out, '}');
+    }
+    return error == ERROR_NONE ? buffer_append_byte(out, ']') : error;
+}
+
+/* ---- on the subscriber's worker ------------------------------------------------------------- */
+
+static const struct letter_handler enter_handler = {"hub_presence_enter", deliver_enter};
+static const struct letter_handler leave_handler = {"hub_presence_leave", deliver_leave};
+
+static void send_home(struct member *member, struct letter *letter) {
+    struct hub_worker *home_worker = member->home->worker;
+    if (home_worker == member->subscription->channel->worker)
+        letter->handler->deliver(letter);
+    else
+        loop_send(home_worker->loop, letter);
+}
+
+static struct bytes key_of(struct subscription *const *subscription) {
+    return bytes_make(subscription, sizeof *subscription);
+}
+
+enum error presence_enter(struct subscription *subscription, uint64_t id, struct bytes user) {
+    struct channel *channel = subscription->channel;
+    struct member *member = memory_allocate_zeroed(sizeof *member);
+    if (member == NULL)
+        return ERROR_NO_MEMORY;
+    member->enter.handler = &enter_handler;
+    member->leave.handler = &leave_handler;
+    member->subscription = subscription;
+    member->home = channel->home;
+    member->id = id;
+    enum error error = user.size > 0 ? json_append_string(&member->user, user) : ERROR_NONE;
+    if (error == ERROR_NONE)
+        error = map_insert(&channel->members, &member->node, key_of(&member->subscription));
+    if (error != ERROR_NONE) {
+        member_free(member);
+        return error;
+    }
+    send_home(member, &member->enter);
+    return ERROR_NONE;
+}
+
+void presence_leave(struct subscription *subscription) {
+    struct map *members = &subscription->channel->members;
+    struct map_node *node = members->size > 0 ? map_find(members, key_of(&subscription)) : NULL;
+    if (node == NULL)
+        return;
+    struct member *member = container_of(node, struct member, node);
+    map_remove(members, node);
+    send_home(member, &member->leave);
+}

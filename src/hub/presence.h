@@ -1,0 +1,29 @@
+/*
+ * Presence: who is in a channel, where the channel's settings say that it is known.
+ *
+ * A member is one subscription. It is made on the subscriber's worker and kept at the channel's
+ * home, in a list with a count; entering and leaving are letters that it carries itself, so leaving
+ * needs no memory. Who watches a channel reads the rendition RENDITION_PRESENCE: a log in which
+ * each event is encoded once, as messages are, but with a numbering and a retention of its own.
+ */
+#ifndef RINGCAST_HUB_PRESENCE_H
+#define RINGCAST_HUB_PRESENCE_H
+
+#include "channel.h"
+
+/*
+ * The subscription, which has begun, becomes a member. `id` tells a connection from all others,
+ * `user` is who it is by its token, or empty. ERROR_NO_MEMORY. channel_unsubscribe() ends it.
+ */
+enum error presence_enter(struct subscription *subscription, uint64_t id, struct bytes user);
+
+/* For channel_unsubscribe(). Harmless for who is no member. */
+void presence_leave(struct subscription *subscription);
+
+/* Makes the log of a rendition that somebody begins to watch. At home. */
+void presence_init_log(const struct home *home, struct log *log);
+
+/* Appends `"count":2,"members":[…]`, at most `limit` of them. At home. */
+enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out);
+
+#endif
