@@ -59,5 +59,6 @@ ringcast_fuzz(session app SOURCES ${session_sources}
               COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/connect.c
               src/fetch/connection.c src/fetch/head.c src/fetch/hop.c src/fetch/session.c
               src/fetch/retry.c src/fetch/body.c)
+target_compile_definitions(fuzz_session PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
 target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim
                                                 ${CMAKE_SOURCE_DIR}/src/hub)

@@ -5,6 +5,7 @@ add_executable(sim ${simulation_sources})
 set_target_properties(sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_include_directories(sim PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim ${CMAKE_SOURCE_DIR}/src/app
                                        ${CMAKE_SOURCE_DIR}/src/hub)
+target_compile_definitions(sim PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
 target_link_libraries(sim PRIVATE app)
 add_test(NAME sim COMMAND sim --seeds 5000 --complete)
 set_tests_properties(sim PROPERTIES TIMEOUT 300 LABELS simulation)

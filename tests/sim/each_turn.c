@@ -13,6 +13,7 @@ enum {
     KIB = 1024,
     OF_CLIENT = 20 * KIB, /* beside messages: a request's head, what is to be answered, objects */
     OF_FETCH = 96 * KIB,  /* a response's head, the body on its way to the pool, texts, objects */
+    OF_TLS = 4096 * KIB,  /* the library's tables of curve points, for the thread */
     AROUND_MESSAGE = 128, /* what a prefix, a name and a frame add to one */
 };
 
@@ -61,10 +62,10 @@ static void check_channels(struct world *world) {
 /* ---- together ------------------------------------------------------------------------------- */
 
 static size_t allowed(const struct world *world) {
-    size_t open = 0;
+    size_t open = 0, tls = world->secure ? OF_TLS : 0;
     for (size_t i = 0; i < world->client_count; i++)
         open += link_is_open(&world->clients[i].link) || !world->calm; /* resets are heard late */
-    return world->start_bytes + (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +
+    return world->start_bytes + tls + (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +
            world->url_count * OF_FETCH;
 }
 

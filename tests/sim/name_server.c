@@ -4,6 +4,7 @@
 
 #include "world.h"
 
+enum { SECURE_ADDRESS = 11 }; /* the last byte of the first of those who only speak https */
 enum { HEADER = 12, TYPE_A = 1, TYPE_AAAA = 28, RCODE_FAILED = 2, RCODE_NO_NAME = 3 };
 
 static const char *const names[] = {
@@ -58,6 +59,8 @@ static void append_addresses(struct world *world, struct buffer *answer, enum ho
         append_v4(answer, 1);
     if (host == HOST_CHANGING)
         append_v4(answer, (uint8_t)(1 + world->origins.answers++ % LIVE_ADDRESSES));
+    if (host >= HOST_WRONG)
+        append_v4(answer, (uint8_t)(SECURE_ADDRESS + host - HOST_WRONG));
     for (uint8_t i = 0; host == HOST_MANY && i < 7; i++)
         append_v4(answer, i == 4 ? 2 : 101 + i);
 }
@@ -89,14 +92,28 @@ static void asked(void *context, struct sim *sim, const struct sockaddr *from, c
     buffer_fini(&answer);
 }
 
-void origins_start(struct world *world) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
-    for (unsigned i = 0; i < LIVE_ADDRESSES; i++) {
-        address.sin_addr.s_addr = htonl(0xc0000201 + i);
-        origins_listen(world, (struct sockaddr *)&address);
-    }
+static void listen_on(struct world *world, unsigned last, unsigned port, const char *certificate) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(0xc0000200 + last)};
+    origins_listen(world, (struct sockaddr *)&address, certificate);
+}
+
+static void listen_on_six(struct world *world, unsigned port, const char *certificate) {
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     inet_pton(AF_INET6, "2001:db8::1", &six.sin6_addr);
-    origins_listen(world, (struct sockaddr *)&six);
+    origins_listen(world, (struct sockaddr *)&six, certificate);
+}
+
+void origins_start(struct world *world) {
+    static const char *const certificates[] = {"wrong", "expired", "future", "unknown", "self", ""};
+    for (unsigned i = 1; i <= LIVE_ADDRESSES; i++) {
+        listen_on(world, i, 80, NULL);
+        listen_on(world, i, 443, "good");
+    }
+    listen_on_six(world, 80, NULL);
+    listen_on_six(world, 443, "good");
+    for (unsigned i = 0; i < sizeof certificates / sizeof *certificates; i++)
+        listen_on(world, SECURE_ADDRESS + i, 443, certificates[i]);
     sim_serve_datagrams(world->sim, (const struct sockaddr *)&server_address, asked, world);
 }

@@ -31,7 +31,8 @@ bool url_must_succeed(const struct url_plan *plan) {
 }
 
 bool url_may_succeed(const struct url_plan *plan) {
-    return pages[plan->page].may && hosts[plan->host].can;
+    bool cut_off = plan->secure && plan->page == PAGE_ABRUPT;
+    return pages[plan->page].may && hosts[plan->host].can && !cut_off;
 }
 
 /* ---- bodies --------------------------------------------------------------------------------- */
@@ -46,16 +47,19 @@ static void append_body(struct buffer *body, enum page_kind page, unsigned numbe
 
 void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) {
     struct sim *sim = world->sim;
+    unsigned last = world->secure ? HOST_PLAIN : HOST_QUIET;
     plan->number = number;
     plan->page =
         (enum page_kind)sim_below(sim, sim_below(sim, 2) == 0 ? PAGE_STALE + 1 : PAGE_KINDS);
-    plan->host = (enum host_kind)sim_below(sim, sim_below(sim, 2) == 0 ? HOST_SIX + 1 : HOST_KINDS);
-    snprintf(plan->text, sizeof plan->text, "http://%s.test/%s/%u", hosts[plan->host].name,
-             pages[plan->page].name, number);
-    for (char *at = plan->text; *at != '/' || at[1] != '/'; at++)
-        ;
-    for (char *at = plan->text + 7; *at != '.'; at++)
-        *at = (char)(*at | 0x20);
+    plan->host = (enum host_kind)sim_below(sim, sim_below(sim, 2) == 0 ? HOST_SIX + 1 : last + 1);
+    plan->secure = plan->host >= HOST_WRONG ||
+                   (world->secure && hosts[plan->host].can && sim_below(sim, 2) == 0);
+    char host[16];
+    size_t size = 0;
+    for (const char *at = hosts[plan->host].name; *at != '\0'; at++)
+        host[size++] = (char)(*at | 0x20);
+    snprintf(plan->text, sizeof plan->text, "http%s://%.*s.test/%s/%u", plan->secure ? "s" : "",
+             (int)size, host, pages[plan->page].name, number);
     struct buffer body = {0};
     append_body(&body, plan->page, number);
     struct sha256 hash;
@@ -114,13 +118,16 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
     append_body(&body, page, number);
     visit->link.write_piece = 0;
     visit->link.write_delay = 0;
-    visit->hangs_up = page == PAGE_UNTIL_CLOSE || page == PAGE_LAST || page == PAGE_STALE ||
-                      page == PAGE_TRUNCATED || page == PAGE_CUT_CHUNK || page == PAGE_HANGS_UP;
+    visit->abrupt = page == PAGE_ABRUPT;
+    visit->hangs_up = page == PAGE_UNTIL_CLOSE || page == PAGE_ABRUPT || page == PAGE_LAST ||
+                      page == PAGE_STALE || page == PAGE_TRUNCATED || page == PAGE_CUT_CHUNK ||
+                      page == PAGE_HANGS_UP;
     switch (page) {
     case PAGE_CHUNKED:
         append_chunked(sim, out, &body, "");
         break;
     case PAGE_UNTIL_CLOSE:
+    case PAGE_ABRUPT:
         buffer_append_text(out, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n");
         buffer_append(out, body.data, body.size);
         break;
@@ -185,7 +192,7 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
 static void drained(struct link *link) {
     struct visit *visit = (struct visit *)link;
     if (visit->hangs_up)
-        link_close(link);
+        visit_hang_up(visit);
 }
 
 static bool find_page(const char *target, enum page_kind *page, unsigned *number) {
@@ -210,7 +217,7 @@ static void answer(struct visit *visit, const char *request) {
     }
     append_answer(visit, page, number, &out);
     if (out.size > 0)
-        link_write(&visit->link, out.data, out.size);
+        visit_write(visit, out.data, out.size);
     else if (page == PAGE_HANGS_UP)
         link_close(&visit->link);
     buffer_fini(&out);
@@ -218,15 +225,23 @@ static void answer(struct visit *visit, const char *request) {
 
 static void received(struct link *link) {
     struct visit *visit = (struct visit *)link;
+    struct buffer *in = &visit->in;
     const uint8_t *end;
-    while (link_is_open(link) && link->in.size > 0 &&
-           (end = memmem(link->in.data, link->in.size, "\r\n\r\n", 4)) != NULL) {
+    visit_read(visit);
+    if (visit->puzzled && in->size > 0) {
+        static const char answer_400[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        buffer_clear(in);
+        visit->hangs_up = true;
+        visit_write(visit, answer_400, sizeof answer_400 - 1);
+    }
+    while (link_is_open(link) && in->size > 0 &&
+           (end = memmem(in->data, in->size, "\r\n\r\n", 4)) != NULL) {
         char request[200];
-        size_t size = (size_t)(end - link->in.data) + 4;
+        size_t size = (size_t)(end - in->data) + 4;
         size_t kept = size < sizeof request ? size : sizeof request - 1;
-        memcpy(request, link->in.data, kept);
+        memcpy(request, in->data, kept);
         request[kept] = '\0';
-        buffer_consume(&link->in, size);
+        buffer_consume(in, size);
         answer(visit, request);
     }
 }
@@ -236,7 +251,8 @@ static void over(struct link *link) {
 }
 
 static void accepted(void *context, struct sim_socket *socket) {
-    struct world *world = context;
+    const struct origin_port *port = context;
+    struct world *world = port->world;
     struct origins *origins = &world->origins;
     struct visit *visit = calloc(1, sizeof *visit);
     if (visit == NULL)
@@ -246,18 +262,25 @@ static void accepted(void *context, struct sim_socket *socket) {
     visit->world = world;
     link_init(&visit->link, world->sim, received, over);
     visit->link.drained = drained;
+    visit->puzzled = port->puzzled;
+    visit_open(visit, port->context);
     link_take(&visit->link, socket);
     link_pump(&visit->link);
 }
 
-void origins_listen(struct world *world, const struct sockaddr *address) {
-    sim_peer_listen(world->sim, address, accepted, world);
+void origins_listen(struct world *world, const struct sockaddr *address, const char *certificate) {
+    struct origin_port *port = &world->origins.ports[world->origins.port_count++];
+    port->world = world;
+    port->puzzled = certificate != NULL && certificate[0] == '\0';
+    port->context = certificate == NULL || port->puzzled ? NULL : visits_context(certificate);
+    sim_peer_listen(world->sim, address, accepted, port);
 }
 
 void origins_close(struct origins *origins) {
     for (struct visit *visit = origins->visits; visit != NULL; visit = visit->next) {
         link_close(&visit->link);
         link_fini(&visit->link);
+        visit_fini(visit);
     }
 }
 

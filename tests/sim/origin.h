@@ -14,8 +14,9 @@ struct world;
 #define PAGE_TABLE(ROW)                                                     \
     ROW(LENGTH, true, true)                                                 \
     ROW(CHUNKED, true, true)                                                \
-    ROW(UNTIL_CLOSE, true, true)                                            \
-    ROW(INTERIM, true, true) /* 103 before the answer */                    \
+    ROW(UNTIL_CLOSE, true, true) /* under TLS with close_notify */          \
+    ROW(ABRUPT, true, false)     /* the same without */                     \
+    ROW(INTERIM, true, true)     /* 103 before the answer */                \
     ROW(EMPTY, true, true)                                                  \
     ROW(MOVED, true, true)       /* 302 to a page */                        \
     ROW(LAST, true, true)        /* Connection: close */                    \
@@ -42,16 +43,24 @@ enum page_kind {
 };
 
 /* ROW(constant, can it be resolved) */
-#define HOST_TABLE(ROW)                                           \
-    ROW(GOOD, true)                                               \
-    ROW(MANY, true)      /* eight addresses, most of them dead */ \
-    ROW(CHANGING, true)  /* another one each time */              \
-    ROW(SIX, true)       /* IPv6 too */                           \
-    ROW(NOWHERE, false)  /* no such name */                       \
-    ROW(BROKEN, false)   /* the server fails */                   \
-    ROW(NOTHING, false)  /* no addresses */                       \
-    ROW(NONSENSE, false) /* an answer that is none */             \
-    ROW(QUIET, false)    /* no answer */
+#define HOST_TABLE(ROW)                                                                \
+    ROW(GOOD, true)                                                                    \
+    ROW(MANY, true)      /* eight addresses, most of them dead */                      \
+    ROW(CHANGING, true)  /* another one each time */                                   \
+    ROW(SIX, true)       /* IPv6 too */                                                \
+    ROW(NOWHERE, false)  /* no such name */                                            \
+    ROW(BROKEN, false)   /* the server fails */                                        \
+    ROW(NOTHING, false)  /* no addresses */                                            \
+    ROW(NONSENSE, false) /* an answer that is none */                                  \
+    ROW(QUIET, false)    /* no answer */                                               \
+    /* only for https: the certificate is for another name, too old, too new, of an */ \
+    /* authority that is not trusted, its own; or there is no TLS at all */            \
+    ROW(WRONG, false)                                                                  \
+    ROW(EXPIRED, false)                                                                \
+    ROW(FUTURE, false)                                                                 \
+    ROW(UNKNOWN, false)                                                                \
+    ROW(SELF, false)                                                                   \
+    ROW(PLAIN, false)
 
 enum host_kind {
 #define HOST_ENUM_ROW(name, can) HOST_##name,
@@ -66,6 +75,7 @@ struct url_plan {
     char text[URL_TEXT];
     enum page_kind page;
     enum host_kind host;
+    bool secure; /* https */
     unsigned number;
     uint8_t digest[SHA256_SIZE]; /* of the whole body */
 };
@@ -75,11 +85,27 @@ struct visit {
     struct link link; /* the first field */
     struct world *world;
     struct visit *next;
-    bool hangs_up; /* when all is sent */
+    bool hangs_up;    /* when all is sent */
+    bool abrupt;      /* … and under TLS without a word */
+    struct tls *tls;  /* NULL: plain */
+    struct buffer in; /* requests, as they were meant */
+    bool said_goodbye;
+    bool puzzled; /* it gets TLS, and speaks none */
 };
+
+/* Where origins answer, and as whom. */
+struct origin_port {
+    struct world *world;
+    struct tls_context *context; /* NULL: plain */
+    bool puzzled;
+};
+
+enum { PORTS_MAX = 24 };
 
 struct origins {
     struct visit *visits;
+    struct origin_port ports[PORTS_MAX];
+    size_t port_count;
     unsigned answers; /* of the name server */
 };
 
@@ -92,11 +118,26 @@ bool url_may_succeed(const struct url_plan *plan);
 
 /* Starts all of them: the name server at 192.0.2.53, the origins at 192.0.2.1 and on. */
 void origins_start(struct world *world);
-/* Lets the origins answer at one more address. */
-void origins_listen(struct world *world, const struct sockaddr *address);
+/* Lets the origins answer at one more address; `certificate` is the name of one of tests/data/tls,
+ * NULL: no TLS, or "": none either, though it is asked for. */
+void origins_listen(struct world *world, const struct sockaddr *address, const char *certificate);
 
 /* Closes all visits. Their memory may go when the world has ended: who rests is told later. */
 void origins_close(struct origins *origins);
 void origins_free(struct origins *origins);
+
+/* ---- visit.c: with or without TLS ------------------------------------------------------------ */
+
+/* Makes what is the same in all worlds: once, with memory. */
+void visits_prepare(void);
+struct tls_context *visits_context(const char *certificate);
+
+void visit_open(struct visit *visit, struct tls_context *context);
+/* Moves what has come into `in`. */
+void visit_read(struct visit *visit);
+void visit_write(struct visit *visit, const void *data, size_t size);
+/* Ends it, when everything is sent. */
+void visit_hang_up(struct visit *visit);
+void visit_fini(struct visit *visit);
 
 #endif

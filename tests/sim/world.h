@@ -91,6 +91,7 @@ struct world {
     struct task stop;
     bool stopped;
     bool calm;    /* faults are off */
+    bool secure;  /* some URLs are https, which costs much of a run's time */
     bool crowded; /* fewer connections are allowed than there are clients */
     bool proxied; /* the hub's clients come through a proxy */
     uint64_t asked_to_stop;
