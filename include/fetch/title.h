@@ -27,6 +27,7 @@ enum {
     TITLE_MAX_SOURCE_BYTES =
         BOUND(8192, 160),           /* no more than this of a title's markup is looked at */
     TITLE_MAX_DEPTH = BOUND(64, 3), /* open foreign elements that are told apart */
+    TITLE_HTML_COUNTS = BOUND(128, 2),
 };
 
 enum title_result {
@@ -41,6 +42,7 @@ struct title_tree {
     uint32_t unrecorded;            /* deeper ones, only counted */
     uint8_t depth;
     uint8_t templates;
+    uint8_t html[TITLE_HTML_COUNTS]; /* open HTML elements, by the hashes of their names */
 };
 
 /* The tokenizer's state; see src/fetch/title_tokenizer.h. Offsets count from the first byte fed. */

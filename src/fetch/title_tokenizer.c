@@ -127,7 +127,7 @@ static void finish_end_tag(struct title_tokenizer *tokenizer) {
     tokenizer->step = tokenizer->in_title ? STEP_STOPPED : STEP_MARKUP;
     if (tokenizer->text_tag != TITLE_TAG_OTHER)
         tokenizer->text_tag = TITLE_TAG_OTHER;
-    else if (tokenizer->tree.depth > 0)
+    else
         title_tree_end(&tokenizer->tree, (enum title_tag)tokenizer->tag, tokenizer->tag_hash);
 }
 

@@ -28,6 +28,7 @@ static const struct known_tag foreign_tags[] = {
     TAG("mglyph", MATH_GLYPH),
     TAG("malignmark", MATH_GLYPH),
     TAG("annotation-xml", ANNOTATION_XML),
+    TAG("html", ROOT),
     TAG("font", FONT),
     TAG("br", BREAKOUT_BOTH),
     TAG("p", BREAKOUT_BOTH),
@@ -144,6 +145,31 @@ static void pop_to(struct title_tree *tree, uint8_t depth) {
     }
 }
 
+/* ---- open HTML elements --------------------------------------------------------------------- */
+
+/* How many are open of those whose names fall together: more than really are, since many end
+ * without an end tag, but rarely fewer. */
+static uint8_t *count_of(struct title_tree *tree, uint32_t hash) {
+    return &tree->html[(hash >> 16 ^ hash / (KIND_MASK + 1)) % TITLE_HTML_COUNTS];
+}
+
+static void count_start(struct title_tree *tree, uint32_t hash) {
+    uint8_t *count = count_of(tree, hash);
+    *count += *count < UINT8_MAX;
+}
+
+static void count_end(struct title_tree *tree, uint32_t hash) {
+    uint8_t *count = count_of(tree, hash);
+    *count -= *count > 0 && *count < UINT8_MAX; /* that stands for any more */
+}
+
+/* Void elements; and those that stay open, whatever their end tags say. */
+static bool is_never_closed(enum title_tag tag) {
+    return tag == TITLE_TAG_BREAKOUT_START || tag == TITLE_TAG_ROOT;
+}
+
+/* ---- tags ----------------------------------------------------------------------------------- */
+
 static enum title_content start_html(struct title_tree *tree, enum title_tag tag, uint32_t hash,
                                      unsigned flags) {
     if (tag == TITLE_TAG_TITLE && tree->templates == 0)
@@ -156,6 +182,8 @@ static enum title_content start_html(struct title_tree *tree, enum title_tag tag
         push(tree, KIND_SVG, hash);
     else if (tag == TITLE_TAG_MATH && !(flags & TITLE_TAG_SELF_CLOSING))
         push(tree, KIND_MATH, hash);
+    else if (tag != TITLE_TAG_SVG && tag != TITLE_TAG_MATH)
+        count_start(tree, hash);
     return TITLE_CONTENT_MARKUP;
 }
 
@@ -212,11 +240,14 @@ static void end_template(struct title_tree *tree) {
 }
 
 /*
- * An end tag that fits no open foreign element is for an HTML element around them, and ends them
- * with it. The standard looks whether that element is open; here the HTML names among those known
- * are believed.
+ * An end tag that fits no open foreign element is for an HTML element around them, if one is open,
+ * and ends them with it.
  */
 void title_tree_end(struct title_tree *tree, enum title_tag tag, uint32_t hash) {
+    if (is_html_inside(current_kind(tree))) /* where it may still be a foreign element's */
+        count_end(tree, hash);
+    if (tree->depth == 0)
+        return;
     if (tree->unrecorded > 0) {
         tree->unrecorded--;
         return;
@@ -233,6 +264,6 @@ void title_tree_end(struct title_tree *tree, enum title_tag tag, uint32_t hash) 
     }
     if (tag == TITLE_TAG_TEMPLATE)
         end_template(tree);
-    else if (tag == TITLE_TAG_BREAKOUT)
+    else if (!is_never_closed(tag) && *count_of(tree, hash) > 0)
         break_out(tree);
 }

@@ -33,6 +33,7 @@ enum title_tag {
     TITLE_TAG_BREAKOUT,       /* the start tag ends all foreign content */
     TITLE_TAG_BREAKOUT_START, /* the same, of elements that no end tag ends */
     TITLE_TAG_BREAKOUT_BOTH,  /* the same, and the end tag does so in any case */
+    TITLE_TAG_ROOT,           /* html */
     TITLE_TAG_FONT,           /* a breakout if it has a certain attribute */
 };
 

@@ -266,6 +266,11 @@ static void html_tags_end_foreign_content(void **state) {
     (void)state;
     check("<svg><g><div><title>A</title>", "A");
     check("<svg><br><title>A</title>", "A");
+    check("<div><svg></div><title>A</title>", "A");
+    check("<x-y><svg></x-y><title>A</title>", "A");
+    check("<svg></div><title>x</title></svg><title>A</title>", "A"); /* there is no such <div> */
+    check("<div></div><svg></div><title>x</title></svg><title>A</title>", "A");
+    check("<html><body><svg></body></html><title>x</title></svg><title>A</title>", "A");
     check("<svg></p><title>A</title>", "A");
     check("<svg></br><title>A</title>", "A");
     check("<svg><font><title>x</title></font></svg><title>A</title>", "A");
