@@ -60,15 +60,27 @@ void client_take_answer(struct client *client, int status) {
 
 /* ---- WebSocket ------------------------------------------------------------------------------ */
 
+/* Clocks may differ by 30 seconds: so much longer than it says a token is good. */
+static void append_token(struct client *client, struct buffer *request) {
+    char token[TOKEN_TEXT];
+    uint64_t end = sim_wall(client->link.sim) / SECOND - 30 + 1 + sim_below(client->link.sim, 8);
+    buffer_format(request, "Authorization: Bearer %s\r\n", client_token(token, end));
+}
+
 static void shake_hands(struct client *client) {
-    char request[300];
-    int size = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
-                        targets[client->channel],
-                        client->speaks_json ? "Sec-WebSocket-Protocol: ringcast.v1.json\r\n" : "");
-    link_write(&client->link, request, (size_t)size);
+    struct buffer request = {0};
+    buffer_format(&request,
+                  "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+                  targets[client->channel]);
+    if (client->speaks_json)
+        buffer_append_text(&request, "Sec-WebSocket-Protocol: ringcast.v1.json\r\n");
+    if (client->has_token)
+        append_token(client, &request);
+    buffer_append_text(&request, "\r\n");
+    link_write(&client->link, request.data, request.size);
+    buffer_fini(&request);
 }
 
 /* In pieces, with a ping between them. */
@@ -343,6 +355,7 @@ void client_start(struct client *client, struct world *world, enum client_kind k
     client->speaks_json = !world->calm && (kind == CLIENT_HONEST || kind == CLIENT_SLOW_READER) &&
                           sim_below(world->sim, 3) == 0;
     client->to_publish = channel == CHANNEL_RESULTS ? 0 : (unsigned)sim_below(world->sim, 12);
+    client->has_token = !world->calm && kind == CLIENT_HONEST && sim_below(world->sim, 8) == 0;
     if (kind == CLIENT_MONITOR || kind == CLIENT_BROWSER)
         client->to_publish = 3;
     else if (client->calm || client->speaks_json)

@@ -53,6 +53,7 @@ struct client {
     unsigned channel;
     bool calm; /* came when faults were off */
     bool upgraded, refused;
+    bool has_token;       /* which ends soon */
     bool speaks_json;     /* the subprotocol; it only listens */
     uint64_t next_offset; /* which it must hear next; 0: it is in no channel yet */
     bool witness;         /* was in its channel when others published in peace */
@@ -87,6 +88,13 @@ void clients_check(struct world *world);
 
 /* The status of the answer to its next request. */
 void client_take_answer(struct client *client, int status);
+
+/* ---- client_token.c -------------------------------------------------------------------------- */
+
+enum { TOKEN_TEXT = 256 };
+
+/* A token that says that it ends then, in seconds since 1970. */
+const char *client_token(char out[TOKEN_TEXT], uint64_t end);
 
 /* ---- client_frames.c: the bytes ------------------------------------------------------------- */
 

@@ -59,7 +59,8 @@ static void take_object(struct client *client, const struct json_value *object) 
                        (unsigned long long)number_of(object, "offset"));
         client->next_offset++;
         take_payload(client, object);
-    } else if (!is(type, "error") || !world_was_short_of_memory(client->world)) {
+    } else if (!is(type, "error") ||
+               !(world_was_short_of_memory(client->world) || client->has_token)) {
         world_fail(client->world, "client %u does not understand what it hears", client->number);
     }
 }

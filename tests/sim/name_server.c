@@ -115,5 +115,6 @@ void origins_start(struct world *world) {
     listen_on_six(world, 443, "good");
     for (unsigned i = 0; i < sizeof certificates / sizeof *certificates; i++)
         listen_on(world, SECURE_ADDRESS + i, 443, certificates[i]);
+    forward_start(world);
     sim_serve_datagrams(world->sim, (const struct sockaddr *)&server_address, asked, world);
 }

@@ -27,12 +27,12 @@ static const struct {
 };
 
 bool url_must_succeed(const struct url_plan *plan) {
-    return pages[plan->page].must && hosts[plan->host].can;
+    return pages[plan->page].must && hosts[plan->host].can && !plan->refused;
 }
 
 bool url_may_succeed(const struct url_plan *plan) {
     bool cut_off = plan->secure && plan->page == PAGE_ABRUPT;
-    return pages[plan->page].may && hosts[plan->host].can && !cut_off;
+    return pages[plan->page].may && hosts[plan->host].can && !cut_off && !plan->refused;
 }
 
 /* ---- bodies --------------------------------------------------------------------------------- */
@@ -54,6 +54,7 @@ void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) 
     plan->host = (enum host_kind)sim_below(sim, sim_below(sim, 2) == 0 ? HOST_SIX + 1 : last + 1);
     plan->secure = plan->host >= HOST_WRONG ||
                    (world->secure && hosts[plan->host].can && sim_below(sim, 2) == 0);
+    plan->refused = plan->secure && world->by_proxy && world->proxy_refuses;
     char host[16];
     size_t size = 0;
     for (const char *at = hosts[plan->host].name; *at != '\0'; at++)
@@ -157,6 +158,9 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
         append_chunked(sim, out, &body, "");
         out->size -= 1 + sim_below(sim, 100);
         break;
+    case PAGE_MISCODED:
+        append_plain(out, &body, "Content-Encoding: gzip\r\n", body.size);
+        break;
     case PAGE_GARBAGE:
         append_garbage(sim, out);
         break;
@@ -211,7 +215,10 @@ static void answer(struct visit *visit, const char *request) {
     struct buffer out = {0};
     enum page_kind page;
     unsigned number;
-    if (strncmp(request, "GET /", 5) != 0 || !find_page(request + 5, &page, &number)) {
+    const char *path = forward_take(visit, request);
+    if (path == NULL)
+        return;
+    if (!find_page(path, &page, &number)) {
         world_fail(visit->world, "an origin was asked: %.60s", request);
         return;
     }

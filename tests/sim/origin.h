@@ -28,6 +28,7 @@ struct world;
     ROW(TRUNCATED, false, false) /* ends before its length */               \
     ROW(CUT_CHUNK, false, false) /* ends inside a chunk */                  \
     ROW(RESET, false, false)     /* reset at a random byte */               \
+    ROW(MISCODED, false, false)  /* what it says is gzip is not */          \
     ROW(GARBAGE, false, false)                                              \
     ROW(TWO_LENGTHS, false, false) /* Content-Length and chunked */         \
     ROW(LARGE, false, false)       /* more than max_body */                 \
@@ -75,7 +76,8 @@ struct url_plan {
     char text[URL_TEXT];
     enum page_kind page;
     enum host_kind host;
-    bool secure; /* https */
+    bool secure;  /* https */
+    bool refused; /* … behind a proxy that opens no way to it */
     unsigned number;
     uint8_t digest[SHA256_SIZE]; /* of the whole body */
 };
@@ -125,6 +127,14 @@ void origins_listen(struct world *world, const struct sockaddr *address, const c
 /* Closes all visits. Their memory may go when the world has ended: who rests is told later. */
 void origins_close(struct origins *origins);
 void origins_free(struct origins *origins);
+
+/* ---- forward.c: the proxy, in worlds that have one ------------------------------------------- */
+
+const char *forward_url(void);
+void forward_start(struct world *world);
+
+/* The path that is asked for, without its first slash; NULL: the request is answered already. */
+const char *forward_take(struct visit *visit, const char *request);
 
 /* ---- visit.c: with or without TLS ------------------------------------------------------------ */
 

@@ -56,12 +56,6 @@ static void check_success(struct world *world, const struct url_plan *plan, cons
     world_saw(world, SOMETIMES_FETCHED);
 }
 
-/* A redirect waits for a slot once more, maybe behind a page that keeps its own until a time-out.
- */
-static bool may_time_out(const struct url_plan *plan, const char *line) {
-    return plan->page == PAGE_MOVED && strstr(line, "\"kind\":\"timeout\"") != NULL;
-}
-
 /*
  * Without memory the result still comes, in its place. It says "resources"; and when even its line
  * could not be written, nothing else.
@@ -91,7 +85,7 @@ static void check_line(struct world *world, const struct url_plan *plan, const c
         check_success(world, plan, line);
     else if (strstr(line, "\"sha256\":\"") != NULL)
         world_fail(world, "%s failed, and has a digest", plan->text);
-    else if (settled && url_must_succeed(plan) && !may_time_out(plan, line))
+    else if (settled && url_must_succeed(plan))
         world_fail(world, "%s failed in peace: %.300s", plan->text, line);
     else if (strstr(line, "\"kind\":\"resources\"") != NULL && !world_may_be_short(world))
         world_fail(world, "%s failed without a shortage: %.300s", plan->text, line);

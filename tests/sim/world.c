@@ -19,7 +19,10 @@
 enum {
     STEPS_MOST = 400000,
     CALM_SECONDS = 150, /* within which everything must have come right */
-    CALM_CLIENTS = 2,   /* on each of two channels, and a monitor */
+    /* A redirect waits once more for a slot, and others may keep theirs for three attempts each. */
+    LONG_TOTAL_SECONDS = 8 * 3 * 5,
+    LONG_CALM_SECONDS = 3 * 4 * LONG_TOTAL_SECONDS,
+    CALM_CLIENTS = 2, /* on each of two channels, and a monitor */
     CALM_MESSAGES = 2,
     STOP_SECONDS = 8, /* shutdown_timeout, and what is given on top */
     STOP_GRACE_SECONDS = 2,
@@ -77,14 +80,20 @@ static void write_config(struct world *world, struct buffer *text) {
                   "], \"authorities\": \"" TEST_DATA "/tls/root.pem\", "
                   "\"every\": \"3s\", \"backoff\": 0, \"private_addresses\": \"always\", "
                   "\"concurrency\": %u, \"per_host\": %u, "
-                  "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"6s\", "
+                  "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"%us\", "
                   "\"attempt\": \"5s\", \"connect\": \"2s\", \"dns\": \"2s\", "
                   "\"read\": \"3s\"}}, ",
-                  (unsigned)(1 + sim_below(sim, 8)), (unsigned)(1 + sim_below(sim, 3)));
+                  (unsigned)(1 + sim_below(sim, 8)), (unsigned)(1 + sim_below(sim, 3)),
+                  world->redirects ? (unsigned)LONG_TOTAL_SECONDS : 6U);
+    if (world->by_proxy) {
+        text->size -= 3; /* back into "fetch" */
+        buffer_format(text, ", \"proxy\": \"%s\"}, ", forward_url());
+    }
     buffer_format(text, "\"hash\": {\"inline_below\": %u}, ", sim_below(sim, 2) == 0 ? 0U : 1024U);
     buffer_format(text,
                   "\"hub\": {\"listen\": {\"address\": \"localhost:8765\", "
-                  "\"proxy_protocol\": %s}, \"trusted_proxies\": \"203.0.113.%u\", "
+                  "\"proxy_protocol\": %s}, \"auth\": {\"jwt_secret_file\": \"" TEST_DATA
+                  "/token/secret\"}, \"trusted_proxies\": \"203.0.113.%u\", "
                   "\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
                   "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
                   "\"close_timeout\": \"2s\", \"slow_reader\": \"%s\", "
@@ -351,7 +360,8 @@ static void publish_in_peace(struct world *world) {
 
 /* Faults off: everything must come right. */
 static void run_calm(struct world *world) {
-    uint64_t until = sim_now(world->sim) + CALM_SECONDS * SECOND;
+    unsigned seconds = world->redirects ? (unsigned)LONG_CALM_SECONDS : (unsigned)CALM_SECONDS;
+    uint64_t until = sim_now(world->sim) + seconds * SECOND;
     world->calm = true;
     world->calm_since = sim_now(world->sim);
     sim_stop_faults(world->sim);
@@ -366,7 +376,7 @@ static void run_calm(struct world *world) {
     }
     const char *what = missing(world);
     if (what != NULL)
-        world_fail(world, "after %d s in peace %s", (int)CALM_SECONDS, what);
+        world_fail(world, "after %u s in peace %s", seconds, what);
 }
 
 static void run_stop(struct world *world) {
@@ -485,8 +495,12 @@ static void draw_world(struct world *world) {
     world->calm_rounds_wanted = sim_below(sim, 4) == 0 ? 3 : 1;
     world->url_count = sim_below(sim, URLS_MAX + 1);
     world->secure = sim_below(sim, 8) == 0;
-    for (unsigned i = 0; i < world->url_count; i++)
+    world->by_proxy = sim_below(sim, world->secure ? 3 : 16) == 0;
+    world->proxy_refuses = sim_below(sim, 3) == 0;
+    for (unsigned i = 0; i < world->url_count; i++) {
         url_plan_draw(&world->urls[i], world, i);
+        world->redirects |= world->urls[i].page == PAGE_MOVED;
+    }
 }
 
 static const uint8_t *choices;

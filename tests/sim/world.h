@@ -90,10 +90,13 @@ struct world {
     struct service service;
     struct task stop;
     bool stopped;
-    bool calm;    /* faults are off */
-    bool secure;  /* some URLs are https, which costs much of a run's time */
-    bool crowded; /* fewer connections are allowed than there are clients */
-    bool proxied; /* the hub's clients come through a proxy */
+    bool calm;     /* faults are off */
+    bool secure;   /* some URLs are https, which costs much of a run's time */
+    bool by_proxy; /* the fetcher asks one for everything, which may refuse https */
+    bool proxy_refuses;
+    bool redirects; /* one of the URLs is one */
+    bool crowded;   /* fewer connections are allowed than there are clients */
+    bool proxied;   /* the hub's clients come through a proxy */
     uint64_t asked_to_stop;
     /* the hub's clients */
     struct client clients[CLIENTS_MAX];
