@@ -1,41 +1,53 @@
 #include <brotli/decode.h>
+#include <stddef.h>
 
 #include "base/memory.h"
 #include "stage.h"
 
 /*
  * The library decodes a whole window before it gives out a byte of it, so a bomb is stopped where
- * it asks for the window: one that is larger than any body within the limit needs. The library
- * takes the power of two above what the stream says will come next.
+ * it asks for memory: for more in all than a body within the limit may cost. The library takes the
+ * power of two above what the stream says will come next, and has two windows while one grows: from
+ * a limit of 24 MiB on everything fits, below it a body near the limit may not, if its window is as
+ * large.
  */
 struct brotli_stage {
     struct stage stage;
     BrotliDecoderState *state;
-    uint64_t block_max; /* bytes */
-    bool refused;       /* a block beyond that */
+    uint64_t allocated;
+    uint64_t most;
+    bool refused; /* a block beyond that */
 };
 
-/* The least leaves room for the library's other blocks, its tables of prefix codes. */
-enum { WINDOW_LEAST = 1 << 20, WINDOW_MOST = 1 << 24, WINDOW_SLACK = 4096 };
+/* Beside the limit: tables of prefix codes, a window a little larger than the body. */
+enum { SPARE = 768 * 1024 };
 
-static uint64_t window_for(uint64_t limit) {
-    uint64_t window = WINDOW_LEAST;
-    while (window < limit && window < WINDOW_MOST)
-        window *= 2;
-    return window;
-}
+/* Before each block stands its size. */
+union block {
+    size_t size;
+    max_align_t align;
+};
 
 static void *allocate(void *opaque, size_t size) {
     struct brotli_stage *stage = opaque;
-    if (size > stage->block_max) {
+    if (size > stage->most - stage->allocated) {
         stage->refused = true;
         return NULL;
     }
-    return memory_allocate(size);
+    union block *block = memory_allocate(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    block->size = size;
+    stage->allocated += size;
+    return block + 1;
 }
 
-static void release(void *opaque, void *block) {
-    (void)opaque;
+static void release(void *opaque, void *memory) {
+    struct brotli_stage *stage = opaque;
+    if (memory == NULL)
+        return;
+    union block *block = (union block *)memory - 1;
+    stage->allocated -= block->size;
     memory_free(block);
 }
 
@@ -79,7 +91,7 @@ struct stage *stage_open_brotli(uint64_t limit) {
     if (stage == NULL)
         return NULL;
     stage->stage.type = &type;
-    stage->block_max = window_for(limit) + WINDOW_SLACK;
+    stage->most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE;
     stage->state = BrotliDecoderCreateInstance(allocate, release, stage);
     if (stage->state != NULL)
         return &stage->stage;

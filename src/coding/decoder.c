@@ -18,11 +18,19 @@ enum { PIECE_SIZE = 32 * 1024 };
  */
 enum { RATIO_MAX = 1100, RATIO_FREE_BYTES = 8 * 1024 * 1024 };
 
+/*
+ * Swelling is judged by what has come up to the end of the block that is being read, and a block is
+ * read when all of the one before it has come out again. So the judgement does not depend on how
+ * the body was cut on its way.
+ */
+enum { BLOCK_SIZE = 4096 };
+
 struct decoder {
     struct stage *stages[CODINGS_MAX];
     uint64_t produced[CODINGS_MAX]; /* by each stage */
     size_t count;
     uint64_t consumed;
+    bool drained; /* the first stage has nothing to say about what it was given */
     uint64_t limit;
     enum error error;
     struct bytes between; /* of `pieces[0]`: what the second stage has not taken */
@@ -67,7 +75,7 @@ enum error decoder_new(const enum coding *codings, size_t count, uint64_t limit,
     struct decoder *decoder = memory_allocate(sizeof *decoder);
     if (decoder == NULL)
         return ERROR_NO_MEMORY;
-    *decoder = (struct decoder){.limit = limit};
+    *decoder = (struct decoder){.limit = limit, .drained = true};
     for (size_t i = 0; i < count; i++) {
         decoder->stages[i] = open_stage(codings[count - 1 - i], limit);
         if (decoder->stages[i] == NULL) {
@@ -93,7 +101,8 @@ static enum error check_size(const struct decoder *decoder, size_t stage) {
     uint64_t produced = decoder->produced[stage];
     if (produced > decoder->limit)
         return ERROR_BODY_TOO_LARGE;
-    bool swells = produced > RATIO_FREE_BYTES && produced / RATIO_MAX > decoder->consumed;
+    uint64_t blocks = (decoder->consumed + BLOCK_SIZE - 1) / BLOCK_SIZE;
+    bool swells = produced > RATIO_FREE_BYTES && produced / RATIO_MAX > blocks * BLOCK_SIZE;
     return swells ? ERROR_BODY_TOO_LARGE : ERROR_NONE;
 }
 
@@ -108,26 +117,40 @@ static enum error run_stage(struct decoder *decoder, size_t index, struct bytes 
     return error == ERROR_NONE ? check_size(decoder, index) : error;
 }
 
+/* Feeds the first stage from the block that is being read, or from the next one. */
+static enum error feed(struct decoder *decoder, struct bytes *input, struct bytes *piece) {
+    size_t left = BLOCK_SIZE - decoder->consumed % BLOCK_SIZE;
+    if (left == BLOCK_SIZE && !decoder->drained)
+        left = 0;
+    size_t size = input->size < left ? input->size : left;
+    struct bytes part = bytes_make(input->data, size);
+    /* known beforehand: with what has come of it the block is judged anyway */
+    decoder->consumed += size;
+    enum error error = run_stage(decoder, 0, &part, piece);
+    decoder->consumed -= part.size;
+    *input = bytes_after(*input, size - part.size);
+    decoder->drained = piece->size < PIECE_SIZE && part.size == 0;
+    return error;
+}
+
 /* Runs the last stage; if it has nothing to say, the first one feeds it, for the next call. */
 static enum error run_stages(struct decoder *decoder, struct bytes *input, struct bytes *piece) {
     if (decoder->count == 1)
-        return run_stage(decoder, 0, input, piece);
+        return feed(decoder, input, piece);
     enum error error = run_stage(decoder, 1, &decoder->between, piece);
     if (error == ERROR_NONE && piece->size == 0)
-        error = run_stage(decoder, 0, input, &decoder->between);
+        error = feed(decoder, input, &decoder->between);
     return error;
 }
 
 enum decoder_event decoder_next(struct decoder *decoder, struct bytes *input, struct bytes *piece) {
     if (decoder->error != ERROR_NONE)
         return DECODER_ERROR;
-    /* swelling is judged by what has come, not by what has been looked at of it */
-    decoder->consumed += input->size;
     decoder->error = run_stages(decoder, input, piece);
-    decoder->consumed -= input->size;
     if (decoder->error != ERROR_NONE)
         return DECODER_ERROR;
-    return piece->size == 0 && decoder->between.size == 0 ? DECODER_NEED_MORE : DECODER_PIECE;
+    bool is_done = piece->size == 0 && decoder->between.size == 0 && input->size == 0;
+    return is_done ? DECODER_NEED_MORE : DECODER_PIECE;
 }
 
 bool decoder_finish(struct decoder *decoder) {

@@ -262,6 +262,47 @@ static void bombs(void **state) {
     }
 }
 
+/* Whatever is the limit: no more than that and 1 MiB. zstd asks for its window at once, but touches
+ * of it only what is decoded. */
+static void memory_for_bombs(void **state) {
+    static const uint64_t limits[] = {1,       MIB / 2,  MIB,      2 * MIB,  3 * MIB,
+                                      9 * MIB, 12 * MIB, 17 * MIB, 24 * MIB, 64 * MIB};
+    (void)state;
+    for (size_t i = 0; i < COUNT(zeros); i++) {
+        struct buffer input = read_file(zeros[i].file);
+        for (size_t j = 0; j < COUNT(limits); j++) {
+            size_t before = memory_live_bytes();
+            struct decoder *decoder = decoder_of(&zeros[i], limits[j]);
+            struct bytes rest = buffer_bytes(&input), piece;
+            uint64_t untouched = zeros[i].codings[0] == CODING_ZSTD ? 8 * MIB : 0;
+            while (decoder_next(decoder, &rest, &piece) == DECODER_PIECE)
+                assert_true(memory_live_bytes() - before <= limits[j] + MIB + untouched);
+            assert_true(memory_live_bytes() - before <= limits[j] + MIB + untouched);
+            enum error error = decoder_error(decoder);
+            assert_true(error == (limits[j] < 16 * MIB ? ERROR_BODY_TOO_LARGE : error));
+            assert_true(error == ERROR_NONE || error == ERROR_BODY_TOO_LARGE);
+            decoder_free(decoder);
+        }
+        buffer_fini(&input);
+    }
+}
+
+static void swelling_is_judged_alike_however_it_is_cut(void **state) {
+    static const size_t steps[] = {1, 2, 13, 4095, 4096, 4097, 16000, 1 << 20};
+    (void)state;
+    for (size_t i = 0; i < COUNT(zeros); i++) {
+        struct buffer input = read_file(zeros[i].file);
+        bool swells = input.size < 16 * MIB / 1200;
+        for (size_t j = 0; j < COUNT(steps); j++) {
+            struct buffer out = {0};
+            assert_int_equal(decode(&zeros[i], buffer_bytes(&input), steps[j], NO_LIMIT, &out),
+                             swells ? ERROR_BODY_TOO_LARGE : ERROR_NONE);
+            buffer_fini(&out);
+        }
+        buffer_fini(&input);
+    }
+}
+
 /* Between the two codings lie 8 MiB, which the second decodes to nothing. */
 static void a_bomb_between_two_codings_is_one(void **state) {
     (void)state;
@@ -358,6 +399,8 @@ int main(void) {
         cmocka_unit_test(nothing_is_complete),
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(bombs),
+        cmocka_unit_test(memory_for_bombs),
+        cmocka_unit_test(swelling_is_judged_alike_however_it_is_cut),
         cmocka_unit_test(a_bomb_between_two_codings_is_one),
         cmocka_unit_test(a_call_does_bounded_work),
         cmocka_unit_test(windows_of_zstd),
