@@ -382,3 +382,43 @@ async def test_few_descriptors_are_a_shortage_not_an_end(processes):
         return await client.closed_with() == 1000
 
     await eventually(a_client_is_served)
+
+
+async def test_with_little_of_everything_it_serves_and_loses_nothing(processes):
+    """32 descriptors, 4 KiB that may be locked, more URLs at a time and more clients than that has
+    room for: every result comes, in order, round after round, and who is there gets each message."""
+    async def handler(path, writer):
+        writer.write(response(page(path)))
+        return True
+
+    async with origin(handler) as seen:
+        urls = [seen.url(f"/{number}") for number in range(40)]
+        path = write_config(processes.folder, {
+            "workers": 1, "hub": {"listen": "localhost:0"}, "admin": {"listen": "localhost:0"},
+            "fetch": {"urls": urls, "every": "1s", "jitter": 0, "per_host": 6}})
+        little = processes.start("/bin/sh", "-c", 'ulimit -n 32 && ulimit -l 4 && exec "$0" serve "$1"',
+                                 RINGCAST, path)
+        await little.line("service: ready")
+        match = await little.line(r"hub: listening address=127.0.0.1:(\d+)")
+        address = ("127.0.0.1", int(match[1]))
+        clients = [await join(address) for _ in range(3)]
+        others = [await Connection.open(address) for _ in range(60)]
+        for number in range(20):
+            clients[0].send(frame(TEXT, str(number).encode()))
+            for client in clients[1:]:
+                assert await client.message() == f"[127.0.0.1] {number}".encode()
+        for connection in others:
+            connection.abort()
+        lines = []
+
+        def three_rounds():
+            lines[:] = [line for line in little.stdout.lines() if line[0] in "✅❌"]
+            return len(lines) >= 3 * len(urls)
+
+        await eventually(three_rounds)
+        for start in range(0, 3 * len(urls), len(urls)):
+            asked = [line.split()[1].rstrip(":") for line in lines[start:start + len(urls)]]
+            assert asked == urls
+        for client in clients:
+            client.send(close_frame(1000))
+            assert await client.closed_with() == 1000

@@ -181,7 +181,7 @@ static void act_fetch_many(void) {
     fetch(url);
 }
 
-/* wolfSSL 5.5.4 itself leaks when it runs out of memory in some places of a handshake. */
+/* A name and its text, see __lsan_default_suppressions(). */
 static void prepare_https(void) {
     torture_allow_lost_blocks(8);
     open_session();

@@ -39,7 +39,9 @@ struct machine {
     void (*close_names)(void);
 };
 
-extern const struct machine real_machine, simulated_machine;
+/* The small one is the real one with a ring of 8 entries, two receive buffers of 256 bytes, 32
+ * descriptors, and 4 KiB that may be locked. */
+extern const struct machine real_machine, small_machine, simulated_machine;
 extern const struct machine *machine;
 
 /*

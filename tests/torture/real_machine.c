@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,14 +21,43 @@ static int socket_of(void *handle) {
 
 static int name_socket = -1;
 
-static struct ring *open_ring(void) {
+static struct ring *open_with(const struct ring_options *options) {
     struct ring *ring;
     struct ring_refusal refusal;
-    const struct ring_options options = {.entries = 64, .buffer_count = 16, .buffer_size = 2048};
-    if (ring_open(&options, &ring, &refusal) == ERROR_NONE)
+    if (ring_open(options, &ring, &refusal) == ERROR_NONE)
         return ring;
     fprintf(stderr, "torture: %s\n", refusal.text);
     exit(1);
+}
+
+static struct ring *open_ring(void) {
+    const struct ring_options options = {.entries = 64, .buffer_count = 16, .buffer_size = 2048};
+    return open_with(&options);
+}
+
+/* ---- the same machine, small ---------------------------------------------------------------- */
+
+static struct rlimit descriptors_before, memory_before;
+
+static void set_limit(enum __rlimit_resource what, rlim_t most, struct rlimit *before) {
+    TORTURE_CHECK(getrlimit(what, before) == 0);
+    struct rlimit lower = *before;
+    lower.rlim_cur = most;
+    TORTURE_CHECK(setrlimit(what, &lower) == 0);
+}
+
+/* Peers are of this process, so the descriptors are for them too. */
+static struct ring *open_small_ring(void) {
+    const struct ring_options options = {.entries = 8, .buffer_count = 2, .buffer_size = 256};
+    set_limit(RLIMIT_NOFILE, 32, &descriptors_before);
+    set_limit(RLIMIT_MEMLOCK, 4096, &memory_before);
+    return open_with(&options);
+}
+
+static void close_small_ring(struct ring *ring) {
+    ring_free(ring);
+    TORTURE_CHECK(setrlimit(RLIMIT_NOFILE, &descriptors_before) == 0);
+    TORTURE_CHECK(setrlimit(RLIMIT_MEMLOCK, &memory_before) == 0);
 }
 
 static void serve_names(void) {
@@ -134,6 +164,26 @@ const struct machine real_machine = {
     .name = "real",
     .open = open_ring,
     .close = ring_free,
+    .turn = turn,
+    .now = clock_monotonic,
+    .open_descriptors = limits_open_descriptors,
+    .new_pool = new_pool,
+    .connect = connect_peer,
+    .listen = listen_peer,
+    .accept = accept_peer,
+    .receive = receive,
+    .send = send_some,
+    .shutdown = end_sending,
+    .end = end,
+    .end_listener = end,
+    .open_names = open_names,
+    .close_names = close_names,
+};
+
+const struct machine small_machine = {
+    .name = "small",
+    .open = open_small_ring,
+    .close = close_small_ring,
     .turn = turn,
     .now = clock_monotonic,
     .open_descriptors = limits_open_descriptors,

@@ -22,10 +22,14 @@
 struct loop loop;
 const struct machine *machine;
 
-/* Asked by a leak checker: what torture_allow_lost_blocks() allows. */
+/*
+ * Asked by a leak checker: what torture_allow_lost_blocks() allows, and nothing else. Reading a
+ * certificate's alternative names (wolfSSL_X509_get_ext_d2i()), wolfSSL 5.5.4 makes a name and its
+ * text, and when there is no memory to put the name in its list it frees the list alone.
+ */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
-    return "leak:libwolfssl";
+    return "leak:wolfSSL_GENERAL_NAME_new\nleak:wolfSSL_ASN1_STRING_new";
 }
 
 /* What goes wrong in one run. */
@@ -313,6 +317,10 @@ int main(int argc, char **argv) {
     count += run_table(hub_scenarios, shallow, arguments);
     count += run_table(fetch_scenarios, shallow, arguments);
     count += run_table(name_scenarios, shallow, arguments);
+    machine = &small_machine; /* it is to get by with little; that is the same for every failure */
+    run_table(hub_scenarios, true, arguments);
+    run_table(fetch_scenarios, true, arguments);
+    run_table(name_scenarios, true, arguments);
     machine = &simulated_machine;
     run_table(hub_scenarios, shallow, arguments);
     run_table(fetch_scenarios, shallow, arguments);
