@@ -50,6 +50,12 @@ ringcast_fuzz(ws_deflate ws COVERS src/ws/deflate.c src/ws/deflate_offer.c src/w
 ringcast_fuzz(coding coding LIBRARIES dependency::zlib dependency::zstd
               COVERS src/coding/decoder.c src/coding/zlib.c src/coding/brotli.c src/coding/zstd.c)
 
+ringcast_fuzz(command hub LIBRARIES json COVERS src/hub/command.c)
+ringcast_fuzz(token token LIBRARIES dependency::nettle
+              COVERS src/token/token.c src/token/claims.c src/token/base64url.c)
+ringcast_fuzz(hop fetch COVERS src/fetch/hop.c)
+ringcast_fuzz(address_policy net COVERS src/net/address_policy.c src/net/address.c)
+
 file(GLOB session_sources ${CMAKE_SOURCE_DIR}/tests/sim/*.c)
 list(REMOVE_ITEM session_sources ${CMAKE_SOURCE_DIR}/tests/sim/main.c)
 file(GLOB session_covers RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src/hub/*.c

@@ -181,8 +181,34 @@ static bool is_literal(struct bytes word) {
            bytes_equal(word, bytes_of("null"));
 }
 
-static bool starts_number(struct bytes word) {
-    return word.size > 0 && (word.data[0] == '-' || (word.data[0] >= '0' && word.data[0] <= '9'));
+static bool take_digits(struct bytes *rest) {
+    size_t count = 0;
+    while (count < rest->size && rest->data[count] >= '0' && rest->data[count] <= '9')
+        count++;
+    *rest = bytes_after(*rest, count);
+    return count > 0;
+}
+
+static bool take_one_of(struct bytes *rest, const char *characters) {
+    if (rest->size == 0 || rest->data[0] == '\0' || strchr(characters, rest->data[0]) == NULL)
+        return false;
+    *rest = bytes_after(*rest, 1);
+    return true;
+}
+
+/* RFC 8259 section 6. */
+static bool is_number(struct bytes word) {
+    take_one_of(&word, "-");
+    if (!take_one_of(&word, "0") && !take_digits(&word))
+        return false;
+    if (take_one_of(&word, ".") && !take_digits(&word))
+        return false;
+    if (take_one_of(&word, "eE")) {
+        take_one_of(&word, "+-");
+        if (!take_digits(&word))
+            return false;
+    }
+    return word.size == 0;
 }
 
 static void set_word(struct reader_state *state, struct command *command, struct bytes name,
@@ -193,7 +219,7 @@ static void set_word(struct reader_state *state, struct command *command, struct
         {"last", &command->last, &command->has_last},
         {"limit", &command->limit, &command->has_limit},
     };
-    if (!is_literal(word) && !starts_number(word)) {
+    if (!is_literal(word) && !is_number(word)) {
         fail(state, "a value is neither a string nor a number");
         return;
     }

@@ -181,7 +181,7 @@ static void act_fetch_many(void) {
     fetch(url);
 }
 
-/* A name and its text, see __lsan_default_suppressions(). */
+/* Up to four names with their texts, or as many entries: see __lsan_default_suppressions(). */
 static void prepare_https(void) {
     torture_allow_lost_blocks(8);
     open_session();
