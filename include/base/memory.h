@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/*
+ * Lets the process keep some MiB that are free, and get half a MiB at once, instead of giving back
+ * and asking again with each body that comes and goes. Before threads start.
+ */
+void memory_keep_some(void);
+
 /* `size` bytes with undefined content, or NULL. The caller owns them; memory_free() ends them. */
 void *memory_allocate(size_t size);
 

@@ -330,6 +330,7 @@ int command_fetch(int count, char **arguments) {
     struct fetch_arguments parsed;
     struct config config = {0};
     int code = EXIT_USAGE;
+    memory_keep_some();
     if (fetch_arguments_parse(&parsed, count, arguments) &&
         command_load_config(&config, parsed.config) == EXIT_ALL_WELL) {
         if (!fetch_arguments_apply(&parsed, &config.fetch))

@@ -46,6 +46,11 @@ static void *counted(void *block) {
     return block;
 }
 
+void memory_keep_some(void) {
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    mallopt(M_TOP_PAD, 512 << 10);
+}
+
 void *memory_allocate(size_t size) {
     return must_fail() ? NULL : counted(malloc(size));
 }

@@ -165,6 +165,7 @@ enum error body_init(struct body *body, struct pool_port *port, const struct bod
     body->work = (struct work){.handler = &digest_handler};
     body->filling = body->hashing = (struct buffer){0};
     body->size = body->wire_size = 0;
+    body->expected = length;
     body->error = ERROR_NONE;
     body->in_place = length >= 0 && (uint64_t)length < inline_below;
     body->full = body->finishing = body->last = false;
@@ -198,6 +199,21 @@ static bool digest_in_place(struct body *body, struct bytes *piece) {
     return true;
 }
 
+/* Room at once for what is expected, or else for a chunk with the piece that makes it full: growing
+ * step by step would copy it again and again. */
+static enum error make_room(struct body *body, size_t more) {
+    enum { SMALL = 16 * 1024, MOST = BODY_CHUNK_SIZE + 16 * 1024 };
+    struct buffer *filling = &body->filling;
+    size_t wanted = filling->size + more;
+    if (wanted <= filling->capacity || wanted >= MOST)
+        return ERROR_NONE;
+    if (body->expected >= 0 && (uint64_t)body->expected < MOST)
+        wanted = (size_t)body->expected > wanted ? (size_t)body->expected : wanted;
+    else if (body->expected >= 0 || wanted > SMALL)
+        wanted = MOST;
+    return buffer_reserve(filling, wanted - filling->size);
+}
+
 enum error body_add(struct body *body, struct bytes piece, bool *stop) {
     *stop = false;
     if (piece.size > wire_limit(body) - body->wire_size)
@@ -207,7 +223,9 @@ enum error body_add(struct body *body, struct bytes piece, bool *stop) {
         body->size = body->wire_size;
     if (digest_in_place(body, &piece))
         return body->error;
-    enum error error = buffer_append(&body->filling, piece.data, piece.size);
+    enum error error = make_room(body, piece.size);
+    if (error == ERROR_NONE)
+        error = buffer_append(&body->filling, piece.data, piece.size);
     if (error != ERROR_NONE || body->filling.size < BODY_CHUNK_SIZE)
         return error;
     if (!body_is_hashing(body))

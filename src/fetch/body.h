@@ -19,8 +19,9 @@
 #include "http/fields.h"
 #include "loop/pool.h"
 
-/* A decoder's step is at most 32 KiB, for each coding. */
-enum { BODY_CHUNK_SIZE = 64 * 1024, BODY_STEPS_IN_PLACE = 4 };
+/* With the piece that makes it full, a chunk has 64 KiB. A decoder's step is at most 32 KiB, for
+ * each coding. */
+enum { BODY_CHUNK_SIZE = 48 * 1024, BODY_STEPS_IN_PLACE = 4 };
 
 struct body;
 
@@ -43,6 +44,7 @@ struct body {
     struct buffer hashing; /* the pool has it */
     uint64_t size;         /* decoded; while the pool has a chunk, the pool's */
     uint64_t wire_size;    /* received */
+    int64_t expected;      /* … in all, or -1 */
     uint64_t limit;        /* of `size` */
     enum error error;      /* of the decoder */
     bool in_place;         /* digested as it arrives */
