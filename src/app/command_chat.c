@@ -1,71 +1,63 @@
 /*
- * The chat client. The flow, in order:
- *   resolved, dialled   the hub's address is found and connected to
- *   begin_handshake     (after TLS, for wss) the request for WebSocket is sent
- *   take_handshake      the answer is checked; what is typed and what arrives flow from here on
- *   leave               'exit', 'quit', the end of the input, or a signal: a close frame is sent
- *   closed              the connection has ended; the rest is put away
+ * The chat client: what is typed goes to a channel, what comes from there is printed. Who is at a
+ * terminal types in a line editor, and is connected again when the connection breaks.
+ *   opened, joined      there is a connection; who is there is told what was said before
+ *   input_ready         lines are said
+ *   received            messages are printed, above the line that is being typed
+ *   connection_ended    once more, after a pause; or the end
+ *   leave               'exit', 'quit', the end of the input: when everything has arrived
+ *   finish              the rest is put away
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/memory.h"
+#include "chat_arguments.h"
+#include "chat_screen.h"
+#include "chat_session.h"
+#include "chat_terminal.h"
 #include "command.h"
-#include "http/response.h"
-#include "http/url.h"
-#include "http/writer.h"
 #include "loop/signals.h"
-#include "net/dialer.h"
-#include "net/resolver.h"
 #include "output.h"
-#include "transport/transport.h"
 #include "workers.h"
 #include "ws/close.h"
-#include "ws/frame_encode.h"
-#include "ws/handshake.h"
-#include "ws/message.h"
 
 enum {
     DNS_SECONDS = 5,
-    CONNECT_SECONDS = 10,
-    CLOSE_SECONDS = 5,
-    MESSAGE_MAX = 64 * 1024 * 1024,
-    READ_SIZE = 64 * 1024
+    READ_SIZE = 64 * 1024,
+    HISTORY_AT_TERMINAL = 20,
+    PAUSE_FIRST_MS = 500, /* the bound of the first pause before another connection */
+    PAUSE_LONGEST_MS = 30000,
 };
-
-enum chat_state { CHAT_CONNECTING, CHAT_SHAKING, CHAT_OPEN, CHAT_LEAVING, CHAT_ENDED };
 
 struct chat {
     struct loop *loop;
-    struct url url;
-    struct tls_context *tls;
+    struct chat_arguments arguments;
     struct resolver *resolver;
     struct scope dialling;
-    struct lookup lookup;
-    struct dialer *dialer;
-    struct transport transport;
-    bool has_transport;
-    struct http_response response;
-    struct message_reader reader;
+    struct chat_connection connection;
+    struct chat_session session;
     struct signals signals;
     struct operation input; /* waits for standard input */
+    struct buffer lines;    /* read, but not taken yet */
     bool input_ended;
-    struct buffer line; /* typed, without its end yet */
-    struct buffer sending, queued;
-    size_t sent;
-    char key[WS_KEY_SIZE];
-    struct timer timer;
-    enum chat_state state;
+    struct chat_screen screen;
+    bool at_terminal;   /* it was one at the start */
+    struct timer pause; /* before another connection */
+    unsigned failures;  /* in a row */
+    bool was_joined;
+    bool leaving; /* when everything has arrived */
+    bool finished;
     int exit_code;
 };
 
-/* ---- the end, whichever way it comes -------------------------------------------------------- */
+static void await_input(struct chat *chat);
+
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct chat, signals)->loop);
@@ -76,97 +68,58 @@ static void resolver_closed(void *context) {
     signals_close(&chat->signals, signals_closed);
 }
 
-static void finish_if_idle(struct chat *chat) {
-    if (chat->state != CHAT_ENDED || chat->has_transport || operation_is_armed(&chat->input))
-        return;
-    loop_stop_timer(chat->loop, &chat->timer);
-    scope_join(&chat->dialling);
-}
-
 static void dialling_ended(struct scope *scope) {
     struct chat *chat = container_of(scope, struct chat, dialling);
     scope_fini(scope);
     resolver_close(chat->resolver, resolver_closed, chat);
 }
 
-static void end(struct chat *chat, int exit_code) {
-    if (chat->state == CHAT_ENDED)
+static void finish_if_idle(struct chat *chat) {
+    if (chat->finished && !operation_is_armed(&chat->input) &&
+        chat->connection.state == CHAT_CONNECTION_CLOSED)
+        scope_join(&chat->dialling);
+}
+
+static void finish(struct chat *chat, int exit_code) {
+    if (chat->finished)
         return;
-    chat->state = CHAT_ENDED;
-    chat->exit_code = exit_code;
-    lookup_abandon(&chat->lookup);
-    scope_cancel(&chat->dialling);
+    chat->finished = true;
+    if (chat->exit_code == EXIT_ALL_WELL)
+        chat->exit_code = exit_code;
+    chat_screen_close(&chat->screen);
+    loop_stop_timer(chat->loop, &chat->pause);
     ring_cancel(chat->loop->ring, &chat->input);
-    if (chat->has_transport)
-        transport_close(&chat->transport);
+    if (chat->connection.state != CHAT_CONNECTION_CLOSED)
+        chat_connection_leave(&chat->connection);
     finish_if_idle(chat);
 }
 
-static void fail(struct chat *chat, const char *what, const char *why) {
-    if (chat->state != CHAT_ENDED)
-        output_complain("%s: %s", what, why);
-    end(chat, EXIT_SOME_FAILED);
+static void print_line(struct chat *chat, struct bytes text) {
+    if (!chat_screen_print(&chat->screen, text))
+        finish(chat, EXIT_SOME_FAILED);
 }
 
-/* ---- sending -------------------------------------------------------------------------------- */
+/* ---- leaving -------------------------------------------------------------------------------- */
 
-static void send_more(struct chat *chat) {
-    if (chat->state == CHAT_ENDED || transport_is_sending(&chat->transport))
+/* Whoever is at a terminal need not wait for a connection in order to leave. */
+static void leave_if_settled(struct chat *chat) {
+    bool connected = chat->session.joined;
+    if (!chat->leaving || chat->finished)
         return;
-    if (chat->sent == chat->sending.size) {
-        struct buffer emptied = chat->sending;
-        buffer_clear(&emptied);
-        chat->sending = chat->queued;
-        chat->queued = emptied;
-        chat->sent = 0;
+    if (connected && chat_session_is_settled(&chat->session)) {
+        chat_connection_leave(&chat->connection);
+    } else if (!connected && (chat->at_terminal ||
+                              (chat->was_joined && chat_session_is_settled(&chat->session)))) {
+        if (!chat_session_is_settled(&chat->session))
+            output_complain("%zu lines were not sent", chat->session.said_count);
+        finish(chat, chat_session_is_settled(&chat->session) ? EXIT_ALL_WELL : EXIT_SOME_FAILED);
     }
-    if (chat->sent < chat->sending.size)
-        transport_send(&chat->transport, chat->sending.data + chat->sent,
-                       chat->sending.size - chat->sent);
 }
 
-static void random_mask(struct chat *chat, uint8_t mask[FRAME_MASK_SIZE]) {
-    ring_random(chat->loop->ring, mask, FRAME_MASK_SIZE);
+static void leave(struct chat *chat) {
+    chat->leaving = true;
+    leave_if_settled(chat);
 }
-
-static void send_text(struct chat *chat, struct bytes text) {
-    uint8_t mask[FRAME_MASK_SIZE];
-    random_mask(chat, mask);
-    if (frame_append_message(&chat->queued, FRAME_TEXT, text, mask) != ERROR_NONE)
-        fail(chat, "sending", error_text(ERROR_NO_MEMORY));
-    else
-        send_more(chat);
-}
-
-static void send_frame(struct chat *chat, const uint8_t *frame, size_t size) {
-    if (buffer_append(&chat->queued, frame, size) != ERROR_NONE)
-        fail(chat, "sending", error_text(ERROR_NO_MEMORY));
-    else
-        send_more(chat);
-}
-
-static void leave(struct chat *chat, uint16_t code) {
-    uint8_t mask[FRAME_MASK_SIZE], frame[FRAME_CONTROL_MAX];
-    if (chat->state != CHAT_OPEN) {
-        if (chat->state < CHAT_OPEN)
-            end(chat, EXIT_ALL_WELL);
-        return;
-    }
-    chat->state = CHAT_LEAVING;
-    random_mask(chat, mask);
-    send_frame(chat, frame, frame_encode_close(frame, code, (struct bytes){0}, mask));
-    loop_start_timer(chat->loop, &chat->timer, chat->loop->now + CLOSE_SECONDS * SECOND);
-}
-
-static void timed_out(struct timer *timer) {
-    struct chat *chat = container_of(timer, struct chat, timer);
-    if (chat->state == CHAT_LEAVING)
-        end(chat, chat->exit_code);
-    else
-        fail(chat, "connecting", error_text(ERROR_TIMED_OUT));
-}
-
-static const struct timer_handler timer_handler = {"chat_timeout", timed_out};
 
 /* ---- what is typed -------------------------------------------------------------------------- */
 
@@ -179,27 +132,72 @@ static void take_line(struct chat *chat, struct bytes line) {
     if (line.size > 0 && line.data[line.size - 1] == '\r')
         line.size--;
     if (says_leave(line))
-        leave(chat, WS_CLOSE_NORMAL);
+        leave(chat);
     else if (line.size > 0 && !utf8_is_valid(line))
-        output_complain("a line that is not UTF-8 was not sent");
-    else if (line.size > 0)
-        send_text(chat, line);
+        chat_screen_say(&chat->screen, "a line that is not UTF-8 was not sent");
+    else if (line.size > 0 && chat_session_say(&chat->session, line) != ERROR_NONE)
+        finish(chat, EXIT_SOME_FAILED);
+}
+
+static bool takes_lines(const struct chat *chat) {
+    return !chat->leaving && !chat->finished && !chat_session_is_full(&chat->session);
+}
+
+/* Shows at a terminal what was said, since it does not come back. */
+static void take_edited_line(struct chat *chat, struct bytes line) {
+    struct buffer shown = {0};
+    if (line.size > 0 && buffer_append_text(&shown, "> ") == ERROR_NONE &&
+        buffer_append(&shown, line.data, line.size) == ERROR_NONE)
+        print_line(chat, buffer_bytes(&shown));
+    buffer_fini(&shown);
+    take_line(chat, line);
+}
+
+static void take_keys(struct chat *chat) {
+    struct bytes rest = buffer_bytes(&chat->lines), line;
+    while (takes_lines(chat) && rest.size > 0) {
+        enum line_event event = line_editor_next(&chat->screen.editor, &rest, &line);
+        if (event == LINE_DONE)
+            take_edited_line(chat, line);
+        else if (event == LINE_END)
+            chat->input_ended = true;
+        else if (event == LINE_SUSPEND)
+            chat_terminal_suspend();
+        else if (event == LINE_FAILED)
+            finish(chat, EXIT_SOME_FAILED);
+        if (event == LINE_END)
+            break;
+    }
+    buffer_consume(&chat->lines, chat->lines.size - rest.size);
+    chat_screen_draw(&chat->screen);
 }
 
 static void take_lines(struct chat *chat) {
-    struct bytes rest = buffer_bytes(&chat->line);
+    struct bytes rest = buffer_bytes(&chat->lines);
     const uint8_t *newline;
-    while (chat->state == CHAT_OPEN && rest.size > 0 &&
+    while (takes_lines(chat) && rest.size > 0 &&
            (newline = memchr(rest.data, '\n', rest.size)) != NULL) {
         size_t size = (size_t)(newline - rest.data);
         take_line(chat, bytes_make(rest.data, size));
         rest = bytes_after(rest, size + 1);
     }
-    buffer_consume(&chat->line, chat->line.size - rest.size);
-    if (chat->input_ended && chat->state == CHAT_OPEN) {
-        take_line(chat, buffer_bytes(&chat->line));
-        leave(chat, WS_CLOSE_NORMAL);
+    if (chat->input_ended && takes_lines(chat)) {
+        take_line(chat, rest);
+        rest.size = 0;
     }
+    buffer_consume(&chat->lines, chat->lines.size - rest.size);
+}
+
+/* Goes on with what was read, and reads more when that is used up. */
+static void take_input(struct chat *chat) {
+    if (chat->at_terminal)
+        take_keys(chat);
+    else
+        take_lines(chat);
+    if (chat->input_ended && takes_lines(chat))
+        leave(chat);
+    else if (!chat->input_ended && takes_lines(chat) && !operation_is_armed(&chat->input))
+        await_input(chat);
 }
 
 static void await_input(struct chat *chat) {
@@ -208,278 +206,208 @@ static void await_input(struct chat *chat) {
 
 static void input_ready(struct operation *operation, const struct completion *completion) {
     struct chat *chat = container_of(operation, struct chat, input);
-    if (chat->state == CHAT_ENDED) {
+    if (chat->finished) {
         finish_if_idle(chat);
         return;
     }
     ssize_t size = -1;
-    if (completion->error == ERROR_NONE && buffer_reserve(&chat->line, READ_SIZE) == ERROR_NONE)
-        size = read(STDIN_FILENO, chat->line.data + chat->line.size, READ_SIZE);
+    if (completion->error == ERROR_NONE && buffer_reserve(&chat->lines, READ_SIZE) == ERROR_NONE)
+        size = read(STDIN_FILENO, chat->lines.data + chat->lines.size, READ_SIZE);
     if (size > 0)
-        chat->line.size += (size_t)size;
+        chat->lines.size += (size_t)size;
     else if (size == 0 || (errno != EINTR && errno != EAGAIN))
         chat->input_ended = true;
-    take_lines(chat);
-    if (!chat->input_ended && chat->state == CHAT_OPEN)
-        await_input(chat);
+    take_input(chat);
 }
 
 static const struct handler input_handler = {"chat_input", input_ready};
 
-/* ---- what arrives --------------------------------------------------------------------------- */
+/* ---- what comes ----------------------------------------------------------------------------- */
 
-static void print_message(struct chat *chat, struct bytes payload) {
-    if (!output_write(payload) || !output_write(bytes_of("\n")))
-        end(chat, EXIT_SOME_FAILED);
+static struct chat *chat_of_session(struct chat_session *session) {
+    return container_of(session, struct chat, session);
 }
 
-static void answer_ping(struct chat *chat, struct bytes payload) {
-    uint8_t mask[FRAME_MASK_SIZE], frame[FRAME_CONTROL_MAX];
-    if (chat->state != CHAT_OPEN)
-        return;
-    random_mask(chat, mask);
-    send_frame(chat, frame, frame_encode_control(frame, FRAME_PONG, payload, mask));
+static void joined(struct chat_session *session) {
+    struct chat *chat = chat_of_session(session);
+    if (chat->at_terminal)
+        chat_screen_say(&chat->screen,
+                        chat->was_joined ? "connected again" : "connected; 'exit' leaves");
+    if (!chat->was_joined && !operation_is_armed(&chat->input))
+        take_input(chat);
+    chat->was_joined = true;
+    chat->failures = 0;
+    leave_if_settled(chat);
 }
 
-static void hub_closed(struct chat *chat, const struct message *message) {
-    if (chat->state == CHAT_LEAVING) {
-        end(chat, chat->exit_code);
-        return;
-    }
-    output_complain("the hub closed the connection: %u %.*s", message->code,
-                    (int)message->payload.size, (const char *)message->payload.data);
-    chat->exit_code = message->code == WS_CLOSE_NORMAL || message->code == WS_CLOSE_GOING_AWAY
-                          ? EXIT_ALL_WELL
-                          : EXIT_SOME_FAILED;
-    leave(chat, message->code);
+static void received(struct chat_session *session, const struct chat_message *message) {
+    struct chat *chat = chat_of_session(session);
+    print_line(chat, chat->arguments.json ? message->json : message->payload);
 }
 
-static void take_messages(struct chat *chat, uint8_t *data, size_t size) {
-    struct message message;
-    enum message_event event;
-    while (chat->state != CHAT_ENDED &&
-           (event = message_next(&chat->reader, &data, &size, &message)) != MESSAGE_NEEDS_MORE) {
-        if (event == MESSAGE_TEXT || event == MESSAGE_BINARY)
-            print_message(chat, message.payload);
-        else if (event == MESSAGE_PING)
-            answer_ping(chat, message.payload);
-        else if (event == MESSAGE_CLOSE)
-            hub_closed(chat, &message);
-        else if (event == MESSAGE_FAILED)
-            fail(chat, "the hub", error_text(message.error));
-    }
+static void noticed(struct chat_session *session, const char *what) {
+    chat_screen_say(&chat_of_session(session)->screen, what);
 }
 
-/* ---- the handshake -------------------------------------------------------------------------- */
-
-static enum error write_handshake(struct chat *chat) {
-    uint8_t nonce[WS_NONCE_SIZE];
-    struct buffer target = {0}, host = {0};
-    ring_random(chat->loop->ring, nonce, sizeof nonce);
-    ws_key_make(nonce, chat->key);
-    struct http_field fields[] = {
-        {bytes_of("Upgrade"), bytes_of("websocket")},
-        {bytes_of("Connection"), bytes_of("Upgrade")},
-        {bytes_of("Sec-WebSocket-Key"), bytes_of(chat->key)},
-        {bytes_of("Sec-WebSocket-Version"), bytes_of(WS_VERSION)},
-        {bytes_of("User-Agent"), bytes_of("ringcast/" RINGCAST_VERSION)},
-    };
-    enum error error = url_append_target(&chat->url, &target);
-    if (error == ERROR_NONE)
-        error = url_append_host_header(&chat->url, &host);
-    const struct http_request_head head = {
-        .method = bytes_of("GET"),
-        .target = buffer_bytes(&target),
-        .host = buffer_bytes(&host),
-        .fields = {fields, sizeof fields / sizeof *fields},
-        .content_length = -1,
-    };
-    if (error == ERROR_NONE)
-        error = http_write_request(&chat->queued, &head);
-    buffer_fini(&target);
-    buffer_fini(&host);
-    return error;
+/* A channel that cannot be joined will not be joined later either. */
+static void refused(struct chat_session *session, bool all, const char *why) {
+    struct chat *chat = chat_of_session(session);
+    char text[200];
+    snprintf(text, sizeof text, "%s: %s", all ? "the hub" : "a line was not accepted", why);
+    chat_screen_say(&chat->screen, text);
+    chat->exit_code = EXIT_SOME_FAILED;
+    if (all)
+        finish(chat, EXIT_SOME_FAILED);
 }
 
-static void begin_handshake(struct chat *chat) {
-    chat->state = CHAT_SHAKING;
-    if (write_handshake(chat) != ERROR_NONE) {
-        fail(chat, "connecting", error_text(ERROR_NO_MEMORY));
-        return;
-    }
-    transport_start_receive(&chat->transport);
-    send_more(chat);
+static void progressed(struct chat_session *session) {
+    struct chat *chat = chat_of_session(session);
+    if (!chat->input_ended || chat->lines.size > 0)
+        take_input(chat);
+    else if (!chat->leaving && takes_lines(chat))
+        leave(chat);
+    leave_if_settled(chat);
 }
 
-static void opened_for_chat(struct chat *chat) {
-    chat->state = CHAT_OPEN;
-    loop_stop_timer(chat->loop, &chat->timer);
-    message_reader_init(&chat->reader, MESSAGE_ROLE_CLIENT, MESSAGE_MAX, 0);
-    if (isatty(STDIN_FILENO))
-        fprintf(stderr, "connected; 'exit' leaves\n");
-    await_input(chat);
-}
-
-static void check_handshake(struct chat *chat) {
-    const struct ws_offer offer = {.key = chat->key};
-    struct bytes subprotocol;
-    const char *reason;
-    if (ws_response_check((unsigned)chat->response.status, chat->response.fields, &offer,
-                          &subprotocol, &reason) == ERROR_NONE) {
-        opened_for_chat(chat);
-        return;
-    }
-    char text[160];
-    snprintf(text, sizeof text, "HTTP %d: %s", chat->response.status, reason);
-    fail(chat, "the hub did not accept", text);
-}
-
-static void take_handshake(struct chat *chat, uint8_t *data, size_t size) {
-    struct bytes input = bytes_make(data, size), body;
-    enum http_event event = http_response_next(&chat->response, &input, &body);
-    if (event == HTTP_ERROR)
-        fail(chat, "the hub's answer", error_text(http_response_error(&chat->response)));
-    else if (event == HTTP_HEAD)
-        check_handshake(chat);
-    if (event == HTTP_HEAD && chat->state == CHAT_OPEN) {
-        http_response_next(&chat->response, &input, &body); /* the end of the 101 */
-        take_messages(chat, data + (size - input.size), input.size);
-    }
-}
+static const struct chat_session_events session_events = {joined, received, noticed, refused,
+                                                          progressed};
 
 /* ---- the connection ------------------------------------------------------------------------- */
 
-static struct chat *chat_of(struct transport *transport) {
-    return container_of(transport, struct chat, transport);
+static struct chat *chat_of(struct chat_connection *connection) {
+    return container_of(connection, struct chat, connection);
 }
 
-static void opened(struct transport *transport) {
-    begin_handshake(chat_of(transport));
+static void opened(struct chat_connection *connection, struct bytes subprotocol) {
+    chat_session_opened(&chat_of(connection)->session, subprotocol);
 }
 
-static void received(struct transport *transport, uint8_t *data, size_t size) {
-    struct chat *chat = chat_of(transport);
-    if (chat->state == CHAT_SHAKING)
-        take_handshake(chat, data, size);
-    else if (chat->state == CHAT_OPEN || chat->state == CHAT_LEAVING)
-        take_messages(chat, data, size);
+static void payload_received(struct chat_connection *connection, bool text, struct bytes payload) {
+    chat_session_received(&chat_of(connection)->session, text, payload);
 }
 
-static void stream_ended(struct transport *transport, enum error error) {
-    struct chat *chat = chat_of(transport);
-    const struct tls *tls = transport_tls(transport);
-    if (chat->state == CHAT_LEAVING)
-        end(chat, chat->exit_code);
-    else if (tls != NULL && tls_error(tls) != ERROR_NONE)
-        fail(chat, "connection", tls_error_detail(tls));
+static void drained(struct chat_connection *connection) {
+    chat_session_drained(&chat_of(connection)->session);
+}
+
+/* May it be otherwise next time? */
+static bool may_pass(const struct chat_connection *connection) {
+    if (connection->end == CHAT_END_CLOSED)
+        return connection->code == WS_CLOSE_GOING_AWAY || connection->code >= 1011;
+    if (connection->end == CHAT_END_REFUSED)
+        return connection->code == 429 || connection->code >= 500;
+    return connection->end == CHAT_END_FAILED;
+}
+
+static bool tries_again(const struct chat *chat) {
+    if (chat->finished || chat->arguments.reconnect == CHAT_RECONNECT_NEVER ||
+        !may_pass(&chat->connection))
+        return false;
+    return chat->arguments.reconnect == CHAT_RECONNECT_ALWAYS ||
+           (chat->at_terminal && chat->was_joined && !chat->leaving);
+}
+
+/* Full jitter: anything up to a bound that doubles, so that not all come back at once. */
+static void try_again_later(struct chat *chat) {
+    uint64_t bound = PAUSE_LONGEST_MS;
+    uint32_t random;
+    char text[400];
+    if (chat->failures < 6)
+        bound = (uint64_t)PAUSE_FIRST_MS << chat->failures;
+    chat->failures++;
+    ring_random(chat->loop->ring, &random, sizeof random);
+    uint64_t pause = bound * random / UINT32_MAX;
+    snprintf(text, sizeof text, "%s%s; trying again in %.1f s",
+             chat->connection.end == CHAT_END_CLOSED ? "the hub closed the connection: " : "",
+             chat->connection.why, (double)pause / 1000);
+    chat_screen_say(&chat->screen, text);
+    loop_start_timer(chat->loop, &chat->pause, chat->loop->now + pause * MILLISECOND);
+}
+
+static void pause_over(struct timer *timer) {
+    chat_connection_open(&container_of(timer, struct chat, pause)->connection);
+}
+
+static const struct timer_handler pause_handler = {"chat_pause", pause_over};
+
+/* Says why it is the end, and which exit code that is. */
+static int judge_end(struct chat *chat) {
+    const struct chat_connection *connection = &chat->connection;
+    bool in_order =
+        connection->end == CHAT_END_LEFT ||
+        (connection->end == CHAT_END_CLOSED &&
+         (connection->code == WS_CLOSE_NORMAL || connection->code == WS_CLOSE_GOING_AWAY));
+    char text[400];
+    snprintf(text, sizeof text, "%s%s",
+             connection->end == CHAT_END_CLOSED ? "the hub closed the connection: " : "",
+             connection->why);
+    if (connection->end != CHAT_END_LEFT)
+        chat_screen_say(&chat->screen, text);
+    if (chat_session_is_settled(&chat->session))
+        return in_order ? EXIT_ALL_WELL : EXIT_SOME_FAILED;
+    output_complain("%zu lines were not sent", chat->session.said_count);
+    return EXIT_SOME_FAILED;
+}
+
+static void connection_ended(struct chat_connection *connection) {
+    struct chat *chat = chat_of(connection);
+    chat_session_closed(&chat->session);
+    if (tries_again(chat))
+        try_again_later(chat);
+    else if (!chat->finished)
+        finish(chat, judge_end(chat));
     else
-        fail(chat, "connection", error_text(error));
+        finish_if_idle(chat);
+    leave_if_settled(chat);
 }
 
-static void sent(struct transport *transport, size_t size, enum error error) {
-    struct chat *chat = chat_of(transport);
-    chat->sent += size;
-    if (error != ERROR_NONE)
-        stream_ended(transport, error);
-    else
-        send_more(chat);
-}
-
-static void closed(struct transport *transport) {
-    struct chat *chat = chat_of(transport);
-    chat->has_transport = false;
-    finish_if_idle(chat);
-}
-
-static const struct transport_events transport_events = {opened, received, stream_ended, sent,
-                                                         closed};
-
-static enum error start_tls(struct chat *chat, int descriptor) {
-    const struct tls_client_options options = {0};
-    struct tls_detail detail;
-    struct tls *tls;
-    enum error error = tls_context_new_client(&options, &chat->tls, &detail);
-    if (error == ERROR_NONE)
-        error = tls_client_new(chat->tls, chat->url.host, NULL, &tls);
-    if (error != ERROR_NONE)
-        return error;
-    error = transport_init_secure(&chat->transport, chat->loop, descriptor, tls, &transport_events);
-    if (error != ERROR_NONE)
-        tls_free(tls);
-    return error;
-}
-
-static void dialled(void *context, int descriptor, enum error error,
-                    const struct address *address) {
-    struct chat *chat = context;
-    (void)address;
-    chat->dialer = NULL;
-    if (error == ERROR_NONE && chat->url.scheme == URL_HTTPS) {
-        error = start_tls(chat, descriptor);
-        if (error != ERROR_NONE)
-            loop_close_descriptor(chat->loop, descriptor);
-    } else if (error == ERROR_NONE) {
-        transport_init_plain(&chat->transport, chat->loop, descriptor, &transport_events);
-    }
-    if (error != ERROR_NONE) {
-        fail(chat, "connecting", error_text(error));
-        return;
-    }
-    chat->has_transport = true;
-    if (chat->url.scheme == URL_HTTP)
-        begin_handshake(chat);
-}
-
-static void resolved(struct lookup *lookup, enum error error, const struct address *addresses,
-                     size_t count) {
-    struct chat *chat = container_of(lookup, struct chat, lookup);
-    if (error == ERROR_NONE)
-        error = dialer_new(&chat->dialling, addresses, count, dialled, chat, &chat->dialer);
-    if (error != ERROR_NONE)
-        fail(chat, "looking up the name", error_text(error));
-}
+static const struct chat_connection_events connection_events = {opened, payload_received, drained,
+                                                                connection_ended};
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-/* A WebSocket URL is its HTTP twin under another scheme (RFC 6455 section 3). */
-static enum error parse_url(struct chat *chat, const char *text) {
-    struct buffer http = {0};
-    bool secure = strncmp(text, "wss://", 6) == 0;
-    if (!secure && strncmp(text, "ws://", 5) != 0)
-        return ERROR_URL_SCHEME;
-    enum error error = buffer_append_text(&http, secure ? "https://" : "http://");
-    if (error == ERROR_NONE)
-        error = buffer_append_text(&http, text + (secure ? 6 : 5));
-    if (error == ERROR_NONE)
-        error = url_parse(&chat->url, buffer_bytes(&http), NULL);
-    buffer_fini(&http);
-    return error;
-}
-
+/* The first one leaves in order, but waits for nothing; the second one is the end. */
 static void signal_received(struct signals *signals, int number) {
     struct chat *chat = container_of(signals, struct chat, signals);
-    if (chat->state == CHAT_LEAVING || chat->state == CHAT_ENDED)
+    if (chat->exit_code == EXIT_INTERRUPTED) {
+        chat_terminal_leave();
         _exit(128 + number);
+    }
     chat->exit_code = EXIT_INTERRUPTED;
-    if (chat->state < CHAT_OPEN)
-        end(chat, EXIT_INTERRUPTED);
-    else
-        leave(chat, WS_CLOSE_NORMAL);
+    finish(chat, EXIT_INTERRUPTED);
+}
+
+static unsigned history_wanted(const struct chat *chat) {
+    if (chat->arguments.history != CHAT_HISTORY_USUAL)
+        return (unsigned)chat->arguments.history;
+    return chat->at_terminal ? HISTORY_AT_TERMINAL : 0;
 }
 
 static enum error start(struct chat *chat) {
+    const struct chat_connection_options options = {
+        .url = &chat->arguments.url,
+        .subprotocol = chat->arguments.channel != NULL ? CHAT_SUBPROTOCOL : NULL,
+        .authorization = chat->arguments.authorization,
+        .authority_file = chat->arguments.authority_file,
+    };
     chat->input.handler = &input_handler;
-    chat->timer.handler = &timer_handler;
-    http_response_init(&chat->response, &http_response_limits);
-    scope_init(&chat->dialling, chat->loop, NULL, SCOPE_COLLECT, dialling_ended);
+    chat->pause.handler = &pause_handler;
     enum error error = signals_open(&chat->signals, chat->loop, signal_received);
     if (error == ERROR_NONE)
         error = resolver_new(chat->loop, DNS_SECONDS * SECOND, NULL, &chat->resolver);
-    if (error == ERROR_NONE)
-        error = resolver_lookup(chat->resolver, &chat->lookup, url_host_name(&chat->url),
-                                chat->url.port, resolved);
-    loop_start_timer(chat->loop, &chat->timer, chat->loop->now + CONNECT_SECONDS * SECOND);
-    return error;
+    if (error != ERROR_NONE)
+        return error;
+    scope_init(&chat->dialling, chat->loop, NULL, SCOPE_COLLECT, dialling_ended);
+    chat_screen_open(&chat->screen);
+    chat->at_terminal = chat->screen.at_terminal;
+    chat_connection_init(&chat->connection, chat->loop, chat->resolver, &chat->dialling, &options,
+                         &connection_events);
+    chat_session_init(&chat->session, &chat->connection, chat->arguments.channel,
+                      history_wanted(chat), &session_events);
+    chat_connection_open(&chat->connection);
+    if (chat->at_terminal)
+        await_input(chat);
+    return ERROR_NONE;
 }
 
 static int run(struct chat *chat) {
@@ -498,30 +426,23 @@ static int run(struct chat *chat) {
     }
     loop_run(chat->loop);
     workers_stop(&workers);
-    message_reader_fini(&chat->reader);
-    http_response_fini(&chat->response);
-    tls_context_free(chat->tls);
-    buffer_fini(&chat->line);
-    buffer_fini(&chat->sending);
-    buffer_fini(&chat->queued);
+    chat_session_fini(&chat->session);
+    chat_connection_fini(&chat->connection);
+    line_editor_fini(&chat->screen.editor);
+    buffer_fini(&chat->lines);
     return chat->exit_code;
 }
 
 int command_chat(int count, char **arguments) {
-    const char *text = count > 0 ? arguments[0] : "ws://localhost:8765";
-    struct chat chat = {0};
-    if (count > 1) {
-        output_complain("chat takes one URL");
-        return EXIT_USAGE;
+    struct chat *chat = memory_allocate_zeroed(sizeof *chat);
+    int code = EXIT_USAGE;
+    if (chat == NULL) {
+        output_complain("cannot start: %s", error_text(ERROR_NO_MEMORY));
+        return EXIT_SOME_FAILED;
     }
-    enum error error = parse_url(&chat, text);
-    if (error != ERROR_NONE) {
-        output_complain("%s: %s, expected something like ws://localhost:8765/channels/news", text,
-                        error == ERROR_URL_SCHEME ? "the scheme is neither ws nor wss"
-                                                  : error_text(error));
-        return EXIT_USAGE;
-    }
-    int code = run(&chat);
-    url_fini(&chat.url);
+    if (chat_arguments_read(&chat->arguments, count, arguments))
+        code = run(chat);
+    chat_arguments_fini(&chat->arguments);
+    memory_free(chat);
     return code;
 }

@@ -50,10 +50,22 @@ static const struct command {
      "The first Ctrl-C lets what has begun finish (5 s at most), the second ends at once.\n"
      "Exit code: 0 all well, 1 some failed, 2 wrong arguments, 130 interrupted.\n"},
     {"chat", command_chat,
-     "usage: ringcast chat [URL]\n\n"
+     "usage: ringcast chat [OPTION...] [URL]\n\n"
      "Joins a channel of a hub (default: ws://localhost:8765): prints what arrives while you "
      "type.\n"
-     "'exit' or 'quit' leaves. wss:// works too.\n"},
+     "'exit', 'quit' or the end of the input leaves, when everything has arrived. wss:// works "
+     "too.\n\n"
+     "  --channel NAME    in place of the URL's path\n"
+     "  --history N       begin with the last N messages (default 20 at a terminal, else 0)\n"
+     "  --json            print JSON objects, one a line\n"
+     "  --reconnect       connect again whenever it breaks, and go on where it was; at a terminal\n"
+     "                    this is so once it was connected\n"
+     "  --no-reconnect    never\n"
+     "  --token TOKEN|@FILE\n"
+     "                    shown to the hub; prefer a file: others can see arguments\n"
+     "  --ca FILE         trust these certificate authorities (PEM) instead of the system's\n\n"
+     "Exit code: 0 all well, 1 it broke or something was not sent, 2 wrong arguments, 130 "
+     "interrupted.\n"},
     {"check", command_check,
      "usage: ringcast check [CONFIG]\n\n"
      "Says what is wrong with CONFIG (default: config.json), where, and what was expected.\n"

@@ -1,14 +1,16 @@
 """The chat clients, the Python program's and ours, each with both servers."""
 
 import asyncio
+import json
 import signal
 
 import pytest
 import websockets
 
-from support.certificates import Authority, tls_echo
+from support.certificates import Authority, server_context, tls_echo
 from support.process import PATIENCE
 from support.service import PythonServer, start_service
+from support.tokens import SECRET, token, write_file
 from support.wire import BINARY, Connection, frame, join
 
 CLIENTS = ["python", "ringcast"]
@@ -185,3 +187,129 @@ async def test_input_that_ends_at_once_leaves_a_good_connection(processes):
     assert client.stdout.text + client.stderr.text == ""
     async with await Connection.open(service.hub):
         assert await service.metric("ringcast_clients_total") == 1
+
+
+# ---- for scripts -----------------------------------------------------------------------------------
+
+def open_room(processes, **hub):
+    return start_service(processes, {"workers": 2, "hub": {
+        "channels": {"room": {"publish": "anyone"}, "closed": {}}, **hub}})
+
+
+async def test_everything_is_sent_before_it_leaves(processes):
+    """Far more than is on the way at once; the last line is in the log when it has ended."""
+    service = open_room(processes)
+    lines = [f"line {number} {'x' * (number % 700)}" for number in range(20000)]
+    client = await processes.run("chat", "--channel", "room", service.url(),
+                                 stdin="\n".join(lines))
+    assert (client.code, client.stdout.text, client.stderr.text) == (0, "", "")
+    async with await Connection.open(service.hub) as http:
+        http.send(b"GET /channels/room?since=19999 HTTP/1.1\r\nHost: a\r\n\r\n")
+        history = json.loads((await http.response()).body)
+    assert history["offset"] == len(lines)
+    assert [message["text"] for message in history["messages"]] == lines[-1:]
+
+
+async def test_json_for_scripts(processes):
+    service = open_room(processes)
+    async with websockets.connect(service.url("/channels/room")) as other:
+        await other.send("said before")
+        client = processes.ringcast("chat", "--json", "--history", "5", "--channel", "room",
+                                    service.url(), with_input=True)
+        await client.line_count(1)
+        await other.send(b"\x00\xff")
+        lines = [json.loads(line) for line in await client.line_count(2)]
+    assert [line["offset"] for line in lines] == [1, 2]
+    assert (lines[0]["text"], lines[1]["base64"], lines[0]["type"]) == (
+        "said before", "AP8=", "message")
+    client.end_input()
+    assert await client.exit() == 0
+
+
+async def test_json_from_a_server_that_knows_nothing_of_it(processes):
+    server = PythonServer(processes)
+    other = await websockets.connect(server.url())
+    client = processes.ringcast("chat", "--json", server.url(), with_input=True)
+    client.write("here\n")
+    assert await receive(other) == "[127.0.0.1] here"
+    await other.send('a "quoted" text')
+    assert json.loads((await client.line_count(1))[0]) == {
+        "type": "message", "text": '[127.0.0.1] a "quoted" text'}
+    client.end_input()
+    assert await client.exit() == 0
+    await other.close()
+
+
+async def test_lines_that_are_not_accepted(processes):
+    service = open_room(processes)
+    client = await processes.run("chat", "--channel", "closed", service.url(), stdin="one\ntwo\n")
+    assert client.code == 1
+    assert client.stderr.text == 2 * ("ringcast: a line was not accepted: "
+                                      "publishing to this channel is not allowed\n")
+
+
+async def test_a_token_opens_the_channel(processes, tmp_path):
+    secret = write_file(tmp_path, "secret", SECRET)
+    write_file(tmp_path, "token", token(publish=["closed"]) + "\n")
+    service = open_room(processes, auth={"jwt_secret_file": secret})
+    reader = await websockets.connect(service.url("/channels/closed"))
+    client = await processes.run("chat", "--channel", "closed", "--token", f"@{tmp_path}/token",
+                                 service.url(), stdin="hello\n")
+    assert (client.code, client.stderr.text) == (0, "")
+    assert await receive(reader) == "hello"
+    client = await processes.run("chat", "--token", "not a token", service.url(), stdin="hello\n")
+    assert client.code == 2
+    client = await processes.run("chat", "--token", "wrong", service.url(), stdin="hello\n")
+    assert client.code == 1 and "HTTP 401" in client.stderr.text
+    await reader.close()
+
+
+async def test_it_comes_back_when_told_to(processes):
+    """What is said while there is no hub is said when there is one again."""
+    service = open_room(processes)
+    url, port = service.url(), service.hub[1]
+    client = processes.ringcast("chat", "--reconnect", "--channel", "room", url, with_input=True)
+    async with websockets.connect(service.url("/channels/room")) as other:
+        client.write("one\n")
+        assert await receive(other) == "one"
+    service.signal(signal.SIGTERM)
+    await client.line("trying again in", output=client.stderr)
+    await asyncio.to_thread(service.wait_for_exit)
+    client.write("two\n")
+    client.end_input()
+    again = start_service(processes, {"hub": {"listen": f"127.0.0.1:{port}",
+                                              "channels": {"room": {"publish": "anyone"}}}})
+    assert await client.exit() == 0
+    async with await Connection.open(again.hub) as http:
+        http.send(b"GET /channels/room?since=0 HTTP/1.1\r\nHost: a\r\n\r\n")
+        messages = json.loads((await http.response()).body)["messages"]
+    assert [message["text"] for message in messages] == ["two"]
+
+
+async def test_wss(processes, tmp_path):
+    """A server of another make, whose certificate is good."""
+    authority = Authority(tmp_path)
+
+    async def answer(connection, *_):
+        async for message in connection:
+            await connection.send(f"heard {message}")
+
+    async with websockets.serve(answer, "localhost", 0,
+                                ssl=server_context(authority.issue("localhost"))) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = processes.ringcast("chat", "--ca", authority.certificate,
+                                    f"wss://localhost:{port}/", with_input=True)
+        client.write("hello\n")
+        assert await client.line_count(1) == ["heard hello"]
+        client.end_input()
+        assert await client.exit() == 0
+        assert client.stderr.text == ""
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--channel", "no such/name"], ["--history", "-1"], ["--history", "1001"], ["--what"],
+    ["--channel"], ["ws://localhost/", "ws://localhost/"], ["--token", "@/no/such/file"]])
+async def test_wrong_arguments(processes, arguments):
+    client = await processes.run("chat", *arguments)
+    assert client.code == 2
+    assert client.stderr.text.startswith("ringcast: ")

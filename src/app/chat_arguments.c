@@ -1,0 +1,183 @@
+#include "chat_arguments.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "credentials.h"
+#include "hub/hub.h"
+#include "output.h"
+
+static const char channels_folder[] = "/channels/";
+
+/* What was given, before the URL is made of it. */
+struct given {
+    struct chat_arguments *arguments;
+    const char *url;
+    const char *channel;
+};
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static bool take_channel(struct given *given, const char *value) {
+    given->channel = value;
+    if (channel_name_is_valid(bytes_of(value)))
+        return true;
+    output_complain("--channel: %s cannot be a channel's name: 1 to 255 of A-Z a-z 0-9 . _ ~ : -",
+                    value);
+    return false;
+}
+
+static bool take_history(struct given *given, const char *value) {
+    uint64_t count;
+    if (bytes_to_unsigned(bytes_of(value), &count) && count <= CHAT_HISTORY_MAX) {
+        given->arguments->history = (int)count;
+        return true;
+    }
+    output_complain("--history: found %s, expected a number from 0 to %d", value, CHAT_HISTORY_MAX);
+    return false;
+}
+
+static bool take_token(struct given *given, const char *value) {
+    struct buffer secret = {0};
+    enum error error =
+        value[0] == '@' ? credentials_read(value + 1, &secret) : buffer_append_text(&secret, value);
+    memory_free(given->arguments->authorization);
+    given->arguments->authorization = NULL;
+    if (error == ERROR_NONE)
+        error = credentials_bearer(buffer_bytes(&secret), &given->arguments->authorization);
+    if (error != ERROR_NONE)
+        output_complain("--token: %s", error_text(error));
+    buffer_fini(&secret);
+    return error == ERROR_NONE;
+}
+
+static bool take_authorities(struct given *given, const char *value) {
+    given->arguments->authority_file = value;
+    return true;
+}
+
+static bool take_json(struct given *given, const char *value) {
+    (void)value;
+    given->arguments->json = true;
+    return true;
+}
+
+static bool take_reconnect(struct given *given, const char *value) {
+    (void)value;
+    given->arguments->reconnect = CHAT_RECONNECT_ALWAYS;
+    return true;
+}
+
+static bool take_no_reconnect(struct given *given, const char *value) {
+    (void)value;
+    given->arguments->reconnect = CHAT_RECONNECT_NEVER;
+    return true;
+}
+
+static const struct option {
+    const char *name;
+    bool has_value;
+    bool (*take)(struct given *given, const char *value);
+} options[] = {
+    {"--channel", true, take_channel},
+    {"--history", true, take_history},
+    {"--token", true, take_token},
+    {"--ca", true, take_authorities},
+    {"--json", false, take_json},
+    {"--reconnect", false, take_reconnect},
+    {"--no-reconnect", false, take_no_reconnect},
+};
+
+static const struct option *find_option(const char *name) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static bool take_argument(struct given *given, int count, char **texts, int *at) {
+    const char *text = texts[(*at)++];
+    const struct option *option = find_option(text);
+    if (option == NULL && strncmp(text, "--", 2) == 0) {
+        output_complain("there is no option %s", text);
+        return false;
+    }
+    if (option == NULL) {
+        bool first = given->url == NULL;
+        given->url = text;
+        if (!first)
+            output_complain("chat takes one URL");
+        return first;
+    }
+    if (option->has_value && *at == count) {
+        output_complain("%s needs a value", text);
+        return false;
+    }
+    return option->take(given, option->has_value ? texts[(*at)++] : NULL);
+}
+
+/* ---- the URL -------------------------------------------------------------------------------- */
+
+/* A WebSocket URL is its HTTP twin under another scheme (RFC 6455 section 3). */
+static enum error parse_url(const char *text, struct url *url) {
+    struct buffer http = {0};
+    bool secure = strncmp(text, "wss://", 6) == 0;
+    if (!secure && strncmp(text, "ws://", 5) != 0)
+        return ERROR_URL_SCHEME;
+    enum error error = buffer_append_text(&http, secure ? "https://" : "http://");
+    if (error == ERROR_NONE)
+        error = buffer_append_text(&http, text + (secure ? 6 : 5));
+    if (error == ERROR_NONE)
+        error = url_parse(url, buffer_bytes(&http), NULL);
+    buffer_fini(&http);
+    return error;
+}
+
+/* The same place with a channel's path. */
+static enum error choose_channel(struct url *url, const char *channel) {
+    struct url base = *url;
+    struct buffer path = {0};
+    enum error error = buffer_format(&path, "%s%s", channels_folder, channel);
+    if (error == ERROR_NONE)
+        error = url_parse(url, buffer_bytes(&path), &base);
+    buffer_fini(&path);
+    url_fini(&base);
+    return error;
+}
+
+static char *channel_of(const struct url *url) {
+    size_t folder = sizeof channels_folder - 1;
+    struct bytes name = bytes_of("chat");
+    if (url->path.size > folder && memcmp(url->path.data, channels_folder, folder) == 0)
+        name = bytes_after(url->path, folder);
+    else if (!bytes_equal(url->path, bytes_of("/")))
+        return NULL;
+    return channel_name_is_valid(name) ? memory_copy_text((const char *)name.data, name.size)
+                                       : NULL;
+}
+
+bool chat_arguments_read(struct chat_arguments *arguments, int count, char **texts) {
+    *arguments = (struct chat_arguments){.history = CHAT_HISTORY_USUAL};
+    struct given given = {.arguments = arguments};
+    for (int at = 0; at < count;)
+        if (!take_argument(&given, count, texts, &at))
+            return false;
+    const char *text = given.url != NULL ? given.url : "ws://localhost:8765";
+    enum error error = parse_url(text, &arguments->url);
+    if (error == ERROR_NONE && given.channel != NULL)
+        error = choose_channel(&arguments->url, given.channel);
+    if (error != ERROR_NONE) {
+        output_complain("%s: %s, expected something like ws://localhost:8765/channels/news", text,
+                        error == ERROR_URL_SCHEME ? "the scheme is neither ws nor wss"
+                                                  : error_text(error));
+        return false;
+    }
+    arguments->channel = channel_of(&arguments->url);
+    return true;
+}
+
+void chat_arguments_fini(struct chat_arguments *arguments) {
+    url_fini(&arguments->url);
+    memory_free(arguments->channel);
+    memory_free(arguments->authorization);
+}

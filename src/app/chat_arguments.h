@@ -1,0 +1,31 @@
+/* The arguments of `ringcast chat`. */
+#ifndef RINGCAST_APP_CHAT_ARGUMENTS_H
+#define RINGCAST_APP_CHAT_ARGUMENTS_H
+
+#include <stdbool.h>
+
+#include "http/url.h"
+
+enum chat_reconnect {
+    CHAT_RECONNECT_USUAL, /* at a terminal, once it was connected */
+    CHAT_RECONNECT_ALWAYS,
+    CHAT_RECONNECT_NEVER,
+};
+
+enum { CHAT_HISTORY_USUAL = -1, CHAT_HISTORY_MAX = 1000 };
+
+struct chat_arguments {
+    struct url url; /* the http twin of the WebSocket URL */
+    char *channel;  /* that the path leads to; NULL: none that is known */
+    int history;    /* or CHAT_HISTORY_USUAL */
+    bool json;
+    enum chat_reconnect reconnect;
+    char *authorization; /* a secret; NULL: none */
+    const char *authority_file;
+};
+
+/* False: it was said on standard error what is wrong. Either way chat_arguments_fini() ends it. */
+bool chat_arguments_read(struct chat_arguments *arguments, int count, char **texts);
+void chat_arguments_fini(struct chat_arguments *arguments);
+
+#endif

@@ -1,0 +1,53 @@
+#include "chat_screen.h"
+
+#include <unistd.h>
+
+#include "chat_terminal.h"
+#include "output.h"
+
+void chat_screen_draw(struct chat_screen *screen) {
+    struct buffer out = {0};
+    if (screen->at_terminal &&
+        line_editor_draw(&screen->editor, chat_terminal_columns(), &out) == ERROR_NONE)
+        output_write(buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+static void erase(const struct chat_screen *screen) {
+    struct buffer out = {0};
+    if (screen->at_terminal && line_editor_erase(&out) == ERROR_NONE)
+        output_write(buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+/* What a program reads comes as it is; what a terminal shows must not play tricks with it. */
+bool chat_screen_print(struct chat_screen *screen, struct bytes text) {
+    struct buffer out = {0};
+    enum error error = screen->at_terminal ? line_editor_erase(&out) : ERROR_NONE;
+    if (error == ERROR_NONE)
+        error = isatty(STDOUT_FILENO) ? line_editor_append_harmless(&out, text)
+                                      : buffer_append(&out, text.data, text.size);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&out, '\n');
+    bool written = error == ERROR_NONE && output_write(buffer_bytes(&out));
+    buffer_fini(&out);
+    chat_screen_draw(screen);
+    return written;
+}
+
+void chat_screen_say(struct chat_screen *screen, const char *text) {
+    erase(screen);
+    output_complain("%s", text);
+    chat_screen_draw(screen);
+}
+
+void chat_screen_open(struct chat_screen *screen) {
+    screen->at_terminal = chat_terminal_is_there() && chat_terminal_enter();
+    chat_screen_draw(screen);
+}
+
+void chat_screen_close(struct chat_screen *screen) {
+    erase(screen);
+    screen->at_terminal = false;
+    chat_terminal_leave();
+}
