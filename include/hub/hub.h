@@ -121,6 +121,14 @@ enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoin
                       const struct http_listening *way);
 
 /*
+ * Other options from now on, on worker 0's thread, while no other worker runs; `pool` and `context`
+ * stay. Connections that are there keep the sizes and the compression that they began with, and
+ * what they have joined; channels that are there keep `echo` and `listed`. What the old options
+ * lent is needed no more when the call returns.
+ */
+void hub_reconfigure(struct hub *hub, const struct hub_options *options);
+
+/*
  * Publishes a text message to a channel, from a worker's thread, in the service's name: no prefix,
  * and everybody in the channel gets it. ERROR_NO_MEMORY, or ERROR_INVALID_ARGUMENT for a name that
  * cannot be a channel's.

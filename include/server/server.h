@@ -96,6 +96,12 @@ void http_server_init(struct http_server *server, struct loop *loop,
 enum error http_server_listen(struct http_server *server, struct endpoint *endpoints, size_t count,
                               const struct http_listening *way);
 
+/*
+ * New options for what comes from now on, on the server's thread; `connection_size` and `admission`
+ * stay. What the old ones lent is needed no more when the call returns.
+ */
+void http_server_set_options(struct http_server *server, const struct http_server_options *options);
+
 /* Stops accepting; connections stay. */
 void http_server_stop_listening(struct http_server *server);
 

@@ -36,7 +36,7 @@ int command_serve(int count, char **arguments) {
     if (path == NULL || command_load_config(&config, path) != EXIT_ALL_WELL)
         return EXIT_USAGE;
     log_configure(config.log.level, config.log.format);
-    int code = service_run(&config);
+    int code = service_run(&config, path);
     config_fini(&config);
     return code;
 }

@@ -10,6 +10,7 @@
  * suggestions.
  */
 #include "base/clock.h"
+#include "config_compare.h"
 #include "config_table.h"
 
 /* Does a field have the C type that the row's type writes? A wrong row does not compile. */
@@ -41,12 +42,31 @@
 #define FITS_urls(structure, field)          HAS_TYPE(structure, field, struct config_urls)
 #define FITS_channels(structure, field)      HAS_TYPE(structure, field, struct config_channels)
 
+/* An enum is one of the first two. */
+#define EQUAL(structure, field)                            \
+    _Generic(((structure *)NULL)->field,                   \
+        unsigned: config_equal_unsigned,                   \
+        int: config_equal_unsigned,                        \
+        uint64_t: config_equal_long,                       \
+        double: config_equal_number,                       \
+        bool: config_equal_flag,                           \
+        char *: config_equal_text,                         \
+        struct config_texts: config_equal_texts,           \
+        struct config_headers: config_equal_headers,       \
+        struct config_listens: config_equal_listens,       \
+        struct config_networks: config_equal_networks,     \
+        struct config_identities: config_equal_identities, \
+        struct config_urls: config_equal_urls,             \
+        struct config_channels: config_equal_channels)
+
 #define ROW(structure, field, type_name, text, ...)                           \
     {.path = #field,                                                          \
      .type = &config_type_##type_name,                                        \
      .default_text = (text),                                                  \
      .offset = offsetof(structure, field) +                                   \
                0 * sizeof(char[FITS_##type_name(structure, field) ? 1 : -1]), \
+     .size = sizeof(((structure *)NULL)->field),                              \
+     .equal = EQUAL(structure, field),                                        \
      __VA_ARGS__}
 #define KEY(...)         ROW(struct config, __VA_ARGS__)
 #define URL_KEY(...)     ROW(struct config_url, __VA_ARGS__)

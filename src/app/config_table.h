@@ -32,7 +32,9 @@ struct config_type {
 struct config_key {
     const char *path; /* "hub.ping_interval" */
     const struct config_type *type;
-    size_t offset;            /* of the field in the table's struct */
+    size_t offset;                               /* of the field in the table's struct */
+    size_t size;                                 /* of the field */
+    bool (*equal)(const void *a, const void *b); /* of two fields; config_compare.h */
     const char *default_text; /* in the form of a variable; NULL leaves the field alone */
     uint64_t minimum;         /* in the unit of the field; for a number, whole */
     uint64_t maximum;

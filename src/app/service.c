@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "output.h"
 #include "page.h"
+#include "reload.h"
 
 enum {
     FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
@@ -177,7 +178,8 @@ static void stop(struct service *service) {
 
 void service_signal(struct service *service, int number) {
     if (number == SIGHUP) {
-        log_write(LOG_WARNING, "service", "SIGHUP is ignored: restart to read the config again");
+        if (service->path != NULL && !service->stopping)
+            reload_file(service);
         return;
     }
     if (service->stopping) {
@@ -201,7 +203,7 @@ static void other_request(void *context, struct http_connection *connection,
     page_respond(&service->results, connection, request);
 }
 
-static struct hub_options hub_options_of(struct service *service) {
+struct hub_options service_hub_options(struct service *service) {
     struct hub_options options = hub_settings(service->config);
     options.access = &service->rules.access;
     options.identities = service->identities;
@@ -213,7 +215,7 @@ static struct hub_options hub_options_of(struct service *service) {
 }
 
 static enum error make_hub(struct service *service) {
-    const struct hub_options options = hub_options_of(service);
+    const struct hub_options options = service_hub_options(service);
     return hub_new(&options, service->workers.loops, service->workers.count, &service->hub);
 }
 
@@ -369,8 +371,8 @@ static enum error start_threads(struct service *service) {
  * which ends, and stays in sight of whoever looks for leaks. */
 static struct service service;
 
-int service_run(const struct config *config) {
-    service = (struct service){.config = config, .stopped = stopped};
+int service_run(struct config *config, const char *path) {
+    service = (struct service){.config = config, .path = path, .stopped = stopped};
     limits_raise_descriptors();
     signals_block();
     enum error error = start_threads(&service);

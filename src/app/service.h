@@ -7,6 +7,8 @@
  *   2. no fetch round begins; those under way get a quarter of shutdown_timeout, then are cancelled
  *   3. the hub ends (see hub_close()): what was accepted is flushed, clients are closed with 1001
  *   4. the session, the admin listener, the signals, the threads
+ *
+ * SIGHUP: the config is read again; see reload.h.
  */
 #ifndef RINGCAST_APP_SERVICE_H
 #define RINGCAST_APP_SERVICE_H
@@ -24,7 +26,8 @@
 #include "workers.h"
 
 struct service {
-    const struct config *config;
+    struct config *config;
+    const char *path; /* of the config's file, which SIGHUP reads again */
     struct workers workers;
     struct rules rules;
     struct tls_identities *identities; /* NULL: no TLS */
@@ -44,8 +47,11 @@ struct service {
     void (*stopped)(struct service *service);
 };
 
-/* Runs the service until it is told to stop. Returns the exit code; errors are logged. */
-int service_run(const struct config *config);
+/*
+ * Runs the service until it is told to stop. `config` was read from `path`, and may become another
+ * one that is there later. Returns the exit code; errors are logged.
+ */
+int service_run(struct config *config, const char *path);
 
 /*
  * The same in parts, for who turns the loops and runs the pool himself, as a simulation does.
@@ -54,6 +60,7 @@ int service_run(const struct config *config);
  * when nothing is armed any more, then service_fini() frees the rest, though not what was given.
  */
 enum error service_start(struct service *service);
+struct hub_options service_hub_options(struct service *service); /* by its config and rules */
 void service_signal(struct service *service, int number);
 void service_fini(struct service *service);
 

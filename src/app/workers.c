@@ -42,6 +42,51 @@ enum error workers_call(struct workers *workers, unsigned index,
     return call.error;
 }
 
+/* ---- standing still ------------------------------------------------------------------------- */
+
+struct stillness {
+    sem_t standing, over, gone;
+};
+
+struct still_letter {
+    struct letter letter;
+    struct stillness *stillness;
+};
+
+static void deliver_stillness(struct letter *letter) {
+    struct stillness *stillness = container_of(letter, struct still_letter, letter)->stillness;
+    sem_post(&stillness->standing);
+    wait_for(&stillness->over);
+    sem_post(&stillness->gone);
+}
+
+static const struct letter_handler still_handler = {"workers_stand_still", deliver_stillness};
+
+enum { WORKERS_MAX = 64 };
+
+void workers_stand_still(struct workers *workers, void (*run)(void *context), void *context) {
+    struct still_letter letters[WORKERS_MAX];
+    struct stillness stillness;
+    unsigned others = workers->workers == NULL ? 0 : workers->count - 1;
+    sem_init(&stillness.standing, 0, 0);
+    sem_init(&stillness.over, 0, 0);
+    sem_init(&stillness.gone, 0, 0);
+    for (unsigned i = 0; i < others; i++) {
+        letters[i] = (struct still_letter){{.handler = &still_handler}, &stillness};
+        loop_send(workers->loops[i + 1], &letters[i].letter);
+    }
+    for (unsigned i = 0; i < others; i++)
+        wait_for(&stillness.standing);
+    run(context);
+    for (unsigned i = 0; i < others; i++)
+        sem_post(&stillness.over);
+    for (unsigned i = 0; i < others; i++)
+        wait_for(&stillness.gone);
+    sem_destroy(&stillness.standing);
+    sem_destroy(&stillness.over);
+    sem_destroy(&stillness.gone);
+}
+
 /* ---- threads -------------------------------------------------------------------------------- */
 
 struct start {

@@ -42,6 +42,12 @@ void workers_release(struct workers *workers);
 enum error workers_call(struct workers *workers, unsigned index,
                         enum error (*call)(void *context, unsigned index), void *context);
 
+/*
+ * Runs `run` on worker 0's thread, from its loop, while all the others stand still between two
+ * callbacks: what all threads read may be changed by it. It must be quick.
+ */
+void workers_stand_still(struct workers *workers, void (*run)(void *context), void *context);
+
 /* Ends the other threads, then all rings. All loops must be idle. */
 void workers_stop(struct workers *workers);
 

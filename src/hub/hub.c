@@ -134,11 +134,9 @@ static void collect(struct timer *timer) {
 
 static const struct timer_handler collect_handler = {"hub_collect", collect};
 
-void hub_start(struct hub *hub, unsigned index) {
-    struct hub_worker *worker = &hub->workers[index];
-    if (hub->options.pool != NULL)
-        pool_port_init(&worker->port, hub->options.pool, worker->loop);
-    const struct http_server_options options = {
+static struct http_server_options server_options(struct hub_worker *worker) {
+    struct hub *hub = worker->hub;
+    return (struct http_server_options){
         .connection_size = sizeof(struct client),
         .head_timeout = hub->options.handshake_timeout,
         .idle_timeout = IDLE_SECONDS * SECOND,
@@ -150,12 +148,52 @@ void hub_start(struct hub *hub, unsigned index) {
         .trusted = hub->options.trusted_proxies,
         .trusted_count = hub->options.trusted_proxy_count,
     };
+}
+
+void hub_start(struct hub *hub, unsigned index) {
+    struct hub_worker *worker = &hub->workers[index];
+    if (hub->options.pool != NULL)
+        pool_port_init(&worker->port, hub->options.pool, worker->loop);
+    const struct http_server_options options = server_options(worker);
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     worker->progress.handler = &progress_handler;
     loop_start_timer(worker->loop, &worker->progress,
                      worker->loop->now + progress_interval(worker));
     worker->collect.handler = &collect_handler;
     loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
+}
+
+/* ---- other options -------------------------------------------------------------------------- */
+
+static struct channel_settings new_settings(const struct hub_worker *worker, const char *name,
+                                            const struct channel_settings *old) {
+    const struct hub_options *options = &worker->hub->options;
+    struct channel_settings settings = options->channel_settings(options->context, bytes_of(name));
+    settings.echo = old->echo;     /* messages are under way that are, or are not, to come back */
+    settings.listed = old->listed; /* it is counted */
+    return settings;
+}
+
+static void change_channel(struct map_node *node, void *context) {
+    struct channel *channel = container_of(node, struct channel, node);
+    channel->settings = new_settings(context, channel->name, &channel->settings);
+}
+
+static void change_home(struct map_node *node, void *context) {
+    struct home *home = container_of(node, struct home, node);
+    home->settings = new_settings(context, home->name, &home->settings);
+}
+
+void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
+    hub->options = *options;
+    admission_set_limits(&hub->admission, &options->limits.admission);
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+        struct hub_worker *worker = &hub->workers[i];
+        const struct http_server_options server = server_options(worker);
+        http_server_set_options(&worker->server, &server);
+        map_visit(&worker->channels, change_channel, worker);
+        map_visit(&worker->homes, change_home, worker);
+    }
 }
 
 enum error hub_listen(struct hub *hub, unsigned worker, struct endpoint *endpoints, size_t count,

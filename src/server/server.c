@@ -143,11 +143,16 @@ void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_server_options *options,
                       const struct http_server_events *events, void *context) {
     assert(options->connection_size >= sizeof(struct http_connection));
-    *server = (struct http_server){
-        .loop = loop, .events = events, .options = *options, .context = context};
+    *server = (struct http_server){.loop = loop, .events = events, .context = context};
+    http_server_set_options(server, options);
+    scope_init(&server->connections, loop, NULL, SCOPE_COLLECT, connections_ended);
+}
+
+void http_server_set_options(struct http_server *server,
+                             const struct http_server_options *options) {
+    server->options = *options;
     if (options->request_limits.head_bytes == 0)
         server->options.request_limits = http_request_limits;
-    scope_init(&server->connections, loop, NULL, SCOPE_COLLECT, connections_ended);
 }
 
 static bool is_absent(enum error error) {

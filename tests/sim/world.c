@@ -119,8 +119,28 @@ static bool load_config(struct world *world) {
     if (error != ERROR_NONE)
         world_fail(world, "the config is refused: %s", errors.count > 0 ? errors.lines[0] : "?");
     config_errors_fini(&errors);
+    if (text.size < sizeof world->config_text)
+        memcpy(world->config_text, text.data, text.size);
     buffer_fini(&text);
     return error == ERROR_NONE;
+}
+
+/* The same with pings at another pace, and a key that needs a restart, as SIGHUP would have it. */
+static void reload_config(void *context) {
+    struct world *world = context;
+    struct config_errors errors = {0};
+    struct config next;
+    char *interval = strstr(world->config_text, "\"ping_interval\": \"");
+    char *concurrency = strstr(world->config_text, "\"concurrency\": ");
+    if (world->asked_to_stop != 0 || interval == NULL || concurrency == NULL)
+        return;
+    interval[strlen("\"ping_interval\": \"")] = (char)('2' + sim_below(world->sim, 3));
+    concurrency[strlen("\"concurrency\": ")] = '9';
+    if (config_load_text(&next, "sim.json", bytes_of(world->config_text), NULL, &errors) ==
+            ERROR_NONE &&
+        reload(&world->service, &next))
+        world_saw(world, SOMETIMES_RELOADED);
+    config_errors_fini(&errors);
 }
 
 /* ---- loops and the service ------------------------------------------------------------------ */
@@ -340,6 +360,8 @@ static void run_busy(struct world *world) {
     size_t clients = 2 + sim_below(sim, CLIENTS_MAX - 2 * CALM_CLIENTS - 3);
     for (size_t i = 0; i < clients; i++)
         sim_after(sim, sim_below(sim, 8 * SECOND), add_client, world);
+    if (sim_below(sim, 4) == 0)
+        sim_after(sim, sim_below(sim, 10 * SECOND), reload_config, world);
     bool stops = sim_below(sim, 3) == 0;
     if (stops) {
         run_until(world, sim_now(sim) + sim_below(sim, 12 * SECOND), never);

@@ -10,6 +10,7 @@
 #include "digest/sha256.h"
 #include "fetch/result.h"
 #include "origin.h"
+#include "reload.h"
 #include "ring/sim.h"
 #include "service.h"
 
@@ -35,6 +36,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(BUSY, "a connection beyond the limit was told 503")         \
     ROW(TOO_FAST, "connections came too fast")                      \
     ROW(TOO_MANY, "an address had one connection too many")         \
+    ROW(RELOADED, "another config took the place of the first")     \
     ROW(PROXIED, "a proxy said where a client comes from")          \
     ROW(EARLY_SUBMIT, "the submission queue was full")              \
     ROW(OVERFLOW, "the completion queue overflowed")                \
@@ -84,6 +86,7 @@ struct world {
     uint64_t seed;
     struct sightings *tally;
     struct config config;
+    char config_text[8192];
     unsigned worker_count;
     struct sim_loop loops[WORKERS_MAX];
     struct pool *pool;

@@ -1,0 +1,215 @@
+"""SIGHUP: another config for a service that runs, all of it or none."""
+
+import asyncio
+import os
+import shutil
+import signal
+import ssl
+
+import pytest
+import websockets
+
+from support.certificates import Authority
+from support.process import PATIENCE
+from support.service import merged, start_service, write_config
+from support.tokens import SECRET, token, write_file
+from support.wire import TEXT, Connection, close_frame, frame, handshake, join, leave, listen
+
+BASE = {"workers": 2, "shutdown_timeout": "5s", "hub": {"listen": "localhost:0"},
+        "admin": {"listen": "localhost:0"}}
+
+
+class Reloader:
+    """A service, and the file of its config."""
+
+    def __init__(self, processes, config):
+        self.folder = processes.folder
+        self.config = merged(BASE, config)
+        self.service = start_service(processes, self.config)
+        self.reloads = 0
+
+    async def reload(self, changes):
+        """The lines of the log that the reload has left."""
+        self.config = merged(self.config, changes)
+        write_config(self.folder, self.config)
+        return await self.hang_up(r"config: reloaded")
+
+    async def hang_up(self, until):
+        before = len(self.service.stdout.lines())
+        self.reloads += 1
+        self.service.signal(signal.SIGHUP)
+        await asyncio.to_thread(self.service.stdout.wait_until, lambda output: any(
+            until.removeprefix("config: ") in line for line in output.lines()[before:]))
+        return self.service.stdout.lines()[before:]
+
+
+def has(lines, *words):
+    return any(all(word in line for word in words) for line in lines)
+
+
+async def status_of(service, path="/", **fields):
+    async with await Connection.open(service.hub) as connection:
+        connection.send(handshake(path, **fields))
+        return (await connection.response()).status
+
+
+async def test_what_can_change_changes_and_clients_stay(processes):
+    running = Reloader(processes, {})
+    service = running.service
+    listener = await listen(service.hub)
+    speaker = await join(service.hub)
+    assert await status_of(service, Origin="https://evil.test") == 101
+    lines = await running.reload({"hub": {
+        "origins": ["https://good.test"], "limits": {"messages_per_second": 1},
+        "channels": {"chat": {"prefix": False}}}})
+    assert has(lines, "changed", "key=hub.origins")
+    assert has(lines, "changed", "key=hub.limits.messages_per_second")
+    assert has(lines, "changed", "key=hub.channels")
+    assert not has(lines, "restart")
+    assert await status_of(service, Origin="https://evil.test") == 403
+    assert await status_of(service, Origin="https://good.test") == 101
+    speaker.send(frame(TEXT, "no prefix now"))
+    assert await listener.bytes(15) == b"\x81\x0dno prefix now"
+    speaker.send(frame(TEXT, "x") * 20)
+    code = None
+    while code is None:
+        received = await speaker.frame()
+        code = received.code if received.opcode == 8 else None
+    assert code == 1008
+    speaker.abort()
+    await leave([listener])
+
+
+async def test_what_cannot_change_is_said_and_stays(processes):
+    running = Reloader(processes, {"fetch": {"every": "1h"}})
+    lines = await running.reload({"workers": 1, "hub": {"listen": "localhost:1"},
+                                  "fetch": {"every": "2h"}, "drain": "1s"})
+    for key in ("workers", "hub.listen", "fetch.every"):
+        assert has(lines, "needs a restart", f"key={key}"), lines
+    assert has(lines, "config: changed", "key=drain")
+    assert await status_of(running.service) == 101
+    assert await running.service.metric("ringcast_workers") == 2
+    lines = await running.reload({})  # the difference is still there
+    assert has(lines, "needs a restart", "key=workers")
+
+
+@pytest.mark.parametrize("text, found", [
+    ("{", "expected"),
+    ('{"hub": {"ping_interval": "20", "max_message": 100}}',
+     'hub.ping_interval: found \\"20\\", expected a duration'),
+    ('{"hub": {"lisen": 1}}', "unknown key"),
+    ('{"hub": {"max_message": 100, "auth": {"tokens_file": "nowhere"}}}', "nowhere"),
+    ('{"hub": {"max_message": 100, "tls": {"certificate": "nowhere.pem", "key": "k"}}}',
+     "nowhere.pem"),
+    (None, "cannot be read"),
+])
+async def test_a_bad_config_changes_nothing(processes, text, found):
+    running = Reloader(processes, {})
+    client = await join(running.service.hub)
+    path = os.path.join(processes.folder, "config.json")
+    if text is None:
+        os.unlink(path)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    lines = await running.hang_up("refused")
+    assert has(lines, "nothing is changed", found.replace('\\"', '"')) or has(
+        lines, "nothing is changed", found), lines
+    client.send(frame(TEXT, "x" * 1000))  # more than the refused config would allow
+    client.send(close_frame(1000))
+    assert await client.closed_with() == 1000
+
+
+async def test_tokens_and_keys_are_read_again(processes):
+    write_file(processes.folder, "secret", SECRET + "\n")
+    running = Reloader(processes, {"hub": {
+        "auth": {"jwt_secret_file": "secret"}, "channels": {"room": {"subscribe": "token"}}}})
+    old, path = token(subscribe=["room"]), "/channels/room"
+    assert await status_of(running.service, f"{path}?token={old}") == 101
+    write_file(processes.folder, "secret", "another secret, of more than 32 bytes\n")
+    await running.reload({})
+    assert await status_of(running.service, f"{path}?token={old}") == 401
+
+
+async def test_limits_on_connections(processes):
+    running = Reloader(processes, {"hub": {"limits": {"connections": 3}}})
+    clients = [await listen(running.service.hub) for _ in range(3)]
+    assert await refused(running.service)
+    await running.reload({"hub": {"limits": {"connections": 4, "per_address": 100}}})
+    clients.append(await listen(running.service.hub))
+    assert await refused(running.service)
+    await running.reload({"hub": {"limits": {"connections": 1}}})  # who is there stays
+    assert await running.service.metric("ringcast_clients") == 4
+    await leave(clients)
+
+
+async def refused(service):
+    async with await Connection.open(service.hub) as connection:
+        return (await connection.response()).status == 503
+
+
+def certificate_at(address, name):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    async def ask():
+        _, writer = await asyncio.wait_for(asyncio.open_connection(
+            *address, ssl=context, server_hostname=name), PATIENCE)
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return der
+
+    return ask()
+
+
+async def test_certificates_are_changed_under_living_connections(processes):
+    authority = Authority(processes.folder)
+    first, second, third = (authority.issue(name) for name in (
+        "localhost", "localhost", "other.test"))
+    files = {name: os.path.join(processes.folder, name) for name in ("hub.pem", "hub.key")}
+
+    def install(identity):
+        shutil.copy(identity.certificate, files["hub.pem"])
+        shutil.copy(identity.key, files["hub.key"])
+
+    def der(identity):
+        with open(identity.certificate, encoding="ascii") as file:
+            return ssl.PEM_cert_to_DER_cert(file.read())
+
+    install(first)
+    running = Reloader(processes, {"hub": {
+        "listen": "127.0.0.1:0", "tls": {"certificate": "hub.pem", "key": "hub.key"}}})
+    service = running.service
+    trust = ssl.create_default_context(cafile=authority.certificate)
+    url = f"wss://127.0.0.1:{service.hub[1]}/"
+    async with websockets.connect(url, ssl=trust, server_hostname="localhost") as old:
+        assert await certificate_at(service.hub, "localhost") == der(first)
+        install(second)
+        more = [{"certificate": third.certificate, "key": third.key}]
+        await running.reload({"hub": {"tls": {"more": more}}})
+        assert await certificate_at(service.hub, "localhost") == der(second)
+        assert await certificate_at(service.hub, "other.test") == der(third)
+        async with websockets.connect(url, ssl=trust, server_hostname="localhost") as new:
+            await new.send("hello")
+            assert await asyncio.wait_for(old.recv(), PATIENCE) == "[127.0.0.1] hello"
+            await old.send("still here")
+            assert await asyncio.wait_for(new.recv(), PATIENCE) == "[127.0.0.1] still here"
+        shutil.copy(first.key, files["hub.key"])  # not of this certificate
+        assert has(await running.hang_up("refused"), "hub.key")
+        assert await certificate_at(service.hub, "localhost") == der(second)
+
+
+async def test_many_reloads_under_load(processes):
+    running = Reloader(processes, {"hub": {"channels": {"a": {"publish": "anyone"}}}})
+    listener = await listen(running.service.hub, "/channels/a")
+    speaker = await listen(running.service.hub, "/channels/a")
+    count = 0
+    for round_number in range(20):
+        for _ in range(200):
+            speaker.send(frame(TEXT, f"{count:06}"))
+            count += 1
+        await running.reload({"hub": {"max_message": 1000 + round_number, "channels": {
+            "a": {"retain": {"messages": 100000 + round_number}}}}})
+    await listener.bytes(8 * count)
+    assert listener.messages == [f"{number:06}".encode() for number in range(count)]
+    await leave([listener, speaker])
