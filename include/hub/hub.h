@@ -110,7 +110,7 @@ struct hub_statistics {
 enum error hub_new(const struct hub_options *options, struct loop *const *loops,
                    unsigned worker_count, struct hub **hub);
 
-/* When hub_close() is over. */
+/* When hub_close() is over; NULL is allowed. */
 void hub_free(struct hub *hub);
 
 /* Begins one worker's part, on its thread. */

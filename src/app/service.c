@@ -19,7 +19,7 @@
 
 enum {
     FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
-    CUT_OFF_BEFORE = 10,     /* clients are cut off this part before the end of it */
+    STOP_PARTS = 10,         /* clients are cut off one such part before the end of it */
 };
 
 /* ---- results: printed, and published when changed ------------------------------------------- */
@@ -134,7 +134,7 @@ static enum error start_schedule(struct service *service) {
     return error;
 }
 
-/* ---- stopping, in order --------------------------------------------------------------------- */
+/* ---- stopping, in order; what has not started is passed over ------------------------------- */
 
 static void admin_closed(struct admin *admin) {
     admin->service->stopped(admin->service);
@@ -143,12 +143,18 @@ static void admin_closed(struct admin *admin) {
 static void session_closed(void *context) {
     struct service *service = context;
     service->session = NULL;
-    admin_close(&service->admin, admin_closed);
+    if (service->admin.service != NULL)
+        admin_close(&service->admin, admin_closed);
+    else
+        service->stopped(service);
 }
 
 static void state_closed(void *context) {
     struct service *service = context;
-    session_close(service->session, session_closed, service);
+    if (service->session != NULL)
+        session_close(service->session, session_closed, service);
+    else
+        session_closed(service);
 }
 
 static void hub_closed(void *context) {
@@ -160,9 +166,14 @@ static void close_hub(void *context) {
     struct service *service = context;
     uint64_t now = service->workers.loops[0]->now;
     uint64_t left = service->stop_deadline > now ? service->stop_deadline - now : 0;
-    uint64_t drain = service->config->drain < left ? service->config->drain : left;
+    uint64_t part = left / STOP_PARTS;
+    uint64_t longest = left - 2 * part; /* who is closed last has a part to answer */
+    uint64_t drain = service->config->drain < longest ? service->config->drain : longest;
     service->schedule = NULL;
-    hub_close(service->hub, drain, left - left / CUT_OFF_BEFORE, hub_closed, service);
+    if (service->hub != NULL)
+        hub_close(service->hub, drain, left - part, hub_closed, service);
+    else
+        hub_closed(service);
 }
 
 static void stop(struct service *service) {
@@ -304,9 +315,7 @@ static enum error start_parts(struct service *service) {
     return error;
 }
 
-/* A part that cannot start ends the process, before anything was served: nothing is to drain. */
-enum error service_start(struct service *service) {
-    service->started = service->workers.loops[0]->now;
+static enum error start(struct service *service) {
     enum error error = make_rules(service);
     if (error == ERROR_NONE)
         error = start_parts(service);
@@ -326,13 +335,22 @@ enum error service_start(struct service *service) {
     return error;
 }
 
+enum error service_start(struct service *service) {
+    service->started = service->workers.loops[0]->now;
+    enum error error = start(service);
+    if (error != ERROR_NONE)
+        stop(service);
+    return error;
+}
+
 void service_fini(struct service *service) {
     hub_free(service->hub);
     results_fini(&service->results);
     state_file_fini(&service->state);
     rules_fini(&service->rules);
     tls_identities_free(service->identities);
-    log_write(LOG_INFO, "service", "stopped");
+    if (service->ready)
+        log_write(LOG_INFO, "service", "stopped");
 }
 
 /* ---- the process: threads and signals ------------------------------------------------------- */
@@ -350,6 +368,17 @@ static void signal_received(struct signals *signals, int number) {
     service_signal(container_of(signals, struct service, signals), number);
 }
 
+static enum error start_pool_and_signals(struct service *service) {
+    enum error error = pool_new(fetcher_threads(service->config), &service->pool);
+    if (error != ERROR_NONE)
+        return error;
+    error = signals_open(&service->signals, service->workers.loops[0], signal_received);
+    if (error != ERROR_NONE)
+        pool_free(service->pool);
+    return error;
+}
+
+/* On an error nothing is left. */
 static enum error start_threads(struct service *service) {
     struct ring_refusal refusal;
     unsigned count =
@@ -359,30 +388,31 @@ static enum error start_threads(struct service *service) {
         log_write(LOG_ERROR, "ring", refusal.text);
         return error;
     }
-    error = pool_new(fetcher_threads(service->config), &service->pool);
-    if (error == ERROR_NONE)
-        error = signals_open(&service->signals, service->workers.loops[0], signal_received);
-    if (error != ERROR_NONE)
+    error = start_pool_and_signals(service);
+    if (error != ERROR_NONE) {
         complain("cannot start", error);
+        workers_stop(&service->workers);
+    }
     return error;
 }
 
-/* The process's one. Static: what a service that could not start leaves behind is the process's,
- * which ends, and stays in sight of whoever looks for leaks. */
-static struct service service;
+static int exit_code(enum error error) {
+    if (error == ERROR_NONE)
+        return EXIT_SUCCESS;
+    return error == ERROR_CONFIG_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+}
 
 int service_run(struct config *config, const char *path) {
-    service = (struct service){.config = config, .path = path, .stopped = stopped};
+    struct service service = {.config = config, .path = path, .stopped = stopped};
     limits_raise_descriptors();
     signals_block();
     enum error error = start_threads(&service);
-    if (error == ERROR_NONE)
-        error = service_start(&service);
     if (error != ERROR_NONE)
-        return error == ERROR_CONFIG_INVALID ? EXIT_USAGE : EXIT_FAILURE;
-    loop_run(service.workers.loops[0]);
+        return exit_code(error);
+    error = service_start(&service);
+    loop_run(service.workers.loops[0]); /* what could not start is over soon */
     pool_free(service.pool);
     workers_stop(&service.workers);
     service_fini(&service);
-    return EXIT_SUCCESS;
+    return exit_code(error);
 }

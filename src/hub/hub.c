@@ -104,6 +104,8 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
 }
 
 void hub_free(struct hub *hub) {
+    if (hub == NULL)
+        return;
     accounts_fini(&hub->accounts);
     admission_fini(&hub->admission);
     memory_free(hub);

@@ -275,3 +275,16 @@ async def test_nothing_is_fetched_after_the_signal(processes):
         assert await stop(service) > 1.2
         assert len(seen.paths) == rounds
         silent.writer.close()
+
+
+# ---- a drain as long as there is time --------------------------------------------------------------
+
+async def test_a_drain_as_long_as_the_time_to_stop_tells_everybody(processes):
+    """The last client is told, and has time to answer, before anybody is cut off."""
+    service = start_service(processes, {"workers": 2, "shutdown_timeout": "4s", "drain": "1h"})
+    listeners = await listen_many(service.hub, 40)
+    assert await stop(service) < 4 * SLOWNESS
+    for listener in listeners:
+        await listener.end()
+        assert listener.close_code == 1001
+    assert "cut off" not in service.stdout.text
