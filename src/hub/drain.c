@@ -83,6 +83,8 @@ static void cut_off_all(struct timer *timer) {
               LOG_NUMBER("clients", worker->client_count));
     list_for_each_safe (node, &worker->clients) {
         struct client *client = container_of(node, struct client, link);
+        if (client->reason == CLOSE_REASON_GOING_AWAY)
+            client->reason = CLOSE_REASON_COUNT; /* it was asked to, and has not gone */
         client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
     }
 }
