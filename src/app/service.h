@@ -55,10 +55,10 @@ int service_run(struct config *config, const char *path);
 
 /*
  * The same in parts, for who turns the loops and runs the pool himself, as a simulation does.
- * service_start() takes a service with `config`, `workers`, `pool` and `stopped` set; after an error
- * it stops what has started. service_signal() is what a signal does. `stopped` follows either, maybe
- * from inside, when nothing is armed any more; then service_fini() frees the rest, though not what
- * was given.
+ * service_start() takes a service with `config`, `workers`, `pool` and `stopped` set; after an
+ * error it stops what has started. service_signal() is what a signal does. `stopped` follows
+ * either, maybe from inside, when nothing is armed any more; then service_fini() frees the rest,
+ * though not what was given.
  */
 enum error service_start(struct service *service);
 struct hub_options service_hub_options(struct service *service); /* by its config and rules */
