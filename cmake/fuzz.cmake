@@ -29,7 +29,7 @@ endfunction()
 ringcast_fuzz(ws_frame ws COVERS src/ws/frame.c src/ws/frame_encode.c src/ws/mask.c)
 ringcast_fuzz(ws_message ws COVERS src/ws/message.c src/ws/close.c)
 ringcast_fuzz(http_response http COVERS src/http/response.c src/http/message.c src/http/head.c
-              src/http/line.c src/http/framing.c src/http/characters.c)
+              src/http/line.c src/http/framing.c src/http/characters.c src/http/fields.c)
 ringcast_fuzz(http_request http COVERS src/http/request.c src/http/message.c src/http/head.c
               src/http/line.c src/http/framing.c src/http/characters.c)
 ringcast_fuzz(ws_handshake ws COVERS src/ws/handshake.c src/ws/extension.c src/http/fields.c

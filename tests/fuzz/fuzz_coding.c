@@ -6,6 +6,7 @@
  * Oracles: every cut decodes to the same bytes, or none does (of two errors another may come
  * first); never above the limit; decoding what was encoded gives the text back.
  */
+#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -115,6 +116,20 @@ static void check_text(struct coded coded, struct bytes text, unsigned cut) {
     FUZZ_CHECK(decode(&coded, cut) == ERROR_BODY_TOO_LARGE);
 }
 
+/* RFC 9110 section 8.4.1, in whatever case; nothing else is a coding. */
+static void check_name(struct bytes text) {
+    static const char *const names[] = {"gzip", "x-gzip", "deflate", "br", "zstd", "identity"};
+    char name[16] = "";
+    enum coding coding;
+    bool known = false;
+    if (text.size < sizeof name)
+        snprintf(name, sizeof name, "%.*s", (int)text.size, (const char *)text.data);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        known |= strlen(name) == text.size && strcasecmp(name, names[i]) == 0;
+    FUZZ_CHECK(coding_of_name(text, &coding) == known);
+    FUZZ_CHECK(!known || (coding == CODING_IDENTITY) == (name[0] == 'i' || name[0] == 'I'));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size);
     size_t blocks = memory_live_blocks();
@@ -129,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (input.size > FUZZ_PIECE_MAX / 4)
         return 0;
     coded.body = input;
+    check_name(input);
     if (choice & 0x80)
         check_text(coded, input, cut);
     else

@@ -6,6 +6,7 @@
  * included; without memory there is an error or the same.
  */
 #include "fuzz.h"
+#include "http/fields.h"
 #include "http/response.h"
 #include "http_reference.h"
 
@@ -154,6 +155,30 @@ static void check_without_memory(const struct setting *setting, struct bytes inp
     memory_fail_after(0, 0);
 }
 
+/* A parameter's value comes back as it went in; a text that is no media type is none. */
+static void check_media_type(struct bytes text) {
+    struct http_media_type type;
+    char field[200], value[64];
+    size_t used = (size_t)snprintf(field, sizeof field, "%s", "a/b; x=1 ;charset=\"");
+    size_t kept = 0;
+    for (; kept < text.size && kept < 60; kept++) {
+        if (text.data[kept] == '"' || text.data[kept] == '\\')
+            field[used++] = '\\';
+        field[used++] = (char)text.data[kept];
+    }
+    field[used++] = '"';
+    FUZZ_CHECK(http_media_type_parse(bytes_make((uint8_t *)field, used), &type));
+    FUZZ_CHECK(http_media_type_parameter(&type, "Charset", value, sizeof value));
+    FUZZ_CHECK(memcmp(value, text.data, kept) == 0 && value[kept] == '\0');
+    FUZZ_CHECK(!http_media_type_parameter(&type, "charset", value, kept));
+    FUZZ_CHECK(!http_media_type_parameter(&type, "none", value, sizeof value));
+    if (http_media_type_parse(text, &type)) {
+        FUZZ_CHECK(type.type.size > 0 && type.subtype.size > 0);
+        FUZZ_CHECK(memchr(text.data, '/', text.size) != NULL);
+        http_media_type_parameter(&type, "charset", value, sizeof value);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size);
     size_t blocks = memory_live_blocks();
@@ -163,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned cut = fuzz_take(&input), failing = fuzz_take(&input);
     if (input.size > FUZZ_PIECE_MAX)
         return 0;
+    check_media_type(input);
     run_reference(&setting, input);
     enum error error = run_parser(&setting, input, FUZZ_WHOLE);
     fuzz_check_same(&expected, "reference", &heard, "parser");

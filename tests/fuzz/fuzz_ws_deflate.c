@@ -93,26 +93,41 @@ static void check_messages(const struct ws_deflate *agreed, struct bytes input, 
 }
 
 /* The library's own memory comes with the first message, and stays. */
-static void warm_up(void) {
+static void warm_up(bool fresh) {
     static bool is_warm;
     const struct ws_deflate agreed = {.client_window_bits = 15, .server_window_bits = 12};
     char text[100];
     memset(text, 'x', sizeof text);
-    if (!is_warm)
+    if (!is_warm || fresh)
         check_identity(&agreed, bytes_make(text, sizeof text));
     is_warm = true;
+}
+
+/* Now and then both go, and come back when there is memory for all of it. */
+static void renew(unsigned failing) {
+    ws_inflater_free(inflater);
+    ws_deflater_free(deflater);
+    ws_inflater_free(NULL);
+    ws_deflater_free(NULL);
+    memory_fail_after(failing, 1);
+    inflater = ws_inflater_new();
+    memory_fail_after(failing, 1);
+    deflater = ws_deflater_new();
+    memory_fail_after(0, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size);
     uint8_t choice = fuzz_take(&input);
     size_t limit = (size_t)fuzz_take(&input) * 16, failing = fuzz_take(&input);
+    if (failing % 64 == 63)
+        renew((unsigned)failing / 64);
     if (inflater == NULL)
         inflater = ws_inflater_new();
     if (deflater == NULL)
         deflater = ws_deflater_new();
     FUZZ_CHECK(inflater != NULL && deflater != NULL);
-    warm_up();
+    warm_up(failing % 64 == 63);
     size_t blocks = memory_live_blocks();
     const struct ws_deflate agreed = {.client_no_context_takeover = (choice & 2) != 0,
                                       .client_window_bits = (uint8_t)(8 + choice / 4 % 8),

@@ -5,7 +5,10 @@
  * Oracles: the reference gives the same events; every cut gives the same events; memory stays near
  * the limit; without memory the events are those before, and then one failure.
  */
+#include <string.h>
+
 #include "fuzz.h"
+#include "ws/close.h"
 #include "ws/message.h"
 #include "ws_reference.h"
 
@@ -192,6 +195,15 @@ static void check_without_memory(const struct setting *setting, struct bytes inp
     }
 }
 
+/* Whatever ends a connection, its code may be sent; and every code has words for people. */
+static void check_codes(uint16_t code) {
+    for (int error = 0; error < ERROR_COUNT; error++)
+        FUZZ_CHECK(ref_close_code(ws_close_code_of_error((enum error)error)));
+    FUZZ_CHECK(ws_close_name(code)[0] != '\0' && ws_close_text(code)[0] != '\0');
+    FUZZ_CHECK(ws_close_code_is_valid_from_peer(code) == ref_close_code(code));
+    FUZZ_CHECK((strcmp(ws_close_name(code), "private") == 0) == (code >= 4000 && code < 5000));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size);
     size_t blocks = memory_live_blocks();
@@ -204,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned cut = fuzz_take(&input), failing = fuzz_take(&input);
     if (input.size > FUZZ_PIECE_MAX)
         return 0;
+    check_codes(input.size >= 2 ? (uint16_t)(input.data[0] << 8 | input.data[1]) : 0);
     run_reference(&setting, input);
     check_cut(&setting, input, FUZZ_WHOLE);
     check_cut(&setting, input, FUZZ_BYTES);
