@@ -241,7 +241,7 @@ static bool press_character(struct line_editor *editor) {
 static bool take_byte(struct line_editor *editor, uint8_t byte) {
     bool in_character = editor->pending_size > 0 && editor->pending[0] != ESCAPE;
     if (in_character && (byte & 0xC0) != 0x80)
-        editor->pending_size = in_character = 0; /* it never became whole */
+        editor->pending_size = 0; /* it never became whole */
     if (editor->pending_size == 0 && (byte < 0x20 || byte == 0x7F) && byte != ESCAPE)
         return press_control(editor, byte);
     editor->pending[editor->pending_size++] = byte;

@@ -107,6 +107,8 @@ struct bytes dialog_next(struct client *client, bool only_finish, struct seat **
 void events_handle_request(struct client *client, const struct http_request *request,
                            const struct target *target);
 void events_begin(struct client *client);
+/* Adds to its output, in the coding of its stream. */
+enum error events_queue(struct client *client, struct bytes text);
 void events_keep_alive(struct client *client);
 void events_say_goodbye(struct client *client, enum close_reason reason);
 

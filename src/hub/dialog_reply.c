@@ -80,7 +80,7 @@ void client_tell_skipped(struct client *client, const struct seat *seat, uint64_
     }
     if (error == ERROR_NONE)
         error = buffer_append_text(&text, "\n\n");
-    if (error != ERROR_NONE || client_queue_output(client, text.data, text.size) != ERROR_NONE)
+    if (error != ERROR_NONE || events_queue(client, buffer_bytes(&text)) != ERROR_NONE)
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
     buffer_fini(&text);
 }

@@ -3,15 +3,35 @@
  * message is an event whose data is its envelope and whose id says where to go on: a client that
  * comes back sends the last one as Last-Event-ID. The response has no length; it ends with its
  * connection.
+ *
+ * To who accepts gzip it is one gzip stream (RFC 1952), whose blocks are the same for all: each
+ * event is compressed once a channel, by itself. The stream has no end, as the response has none.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "client_internal.h"
 #include "target.h"
 
+static bool is_deflated(const struct client *client) {
+    const struct channel *channel = client->seat.subscription.channel;
+    return channel != NULL && channel->kind == RENDITION_EVENTS_DEFLATED;
+}
+
+enum error events_queue(struct client *client, struct bytes text) {
+    struct buffer blocks = {0};
+    if (!is_deflated(client))
+        return client_queue_output(client, text.data, text.size);
+    enum error error = deflate_append_stored(&blocks, text);
+    if (error == ERROR_NONE)
+        error = client_queue_output(client, blocks.data, blocks.size);
+    buffer_fini(&blocks);
+    return error;
+}
+
 static void queue_text(struct client *client, struct buffer *text, enum error error) {
     if (error == ERROR_NONE)
-        error = client_queue_output(client, text->data, text->size);
+        error = events_queue(client, buffer_bytes(text));
     if (error != ERROR_NONE)
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
     buffer_fini(text);
@@ -37,7 +57,7 @@ void events_begin(struct client *client) {
 void events_keep_alive(struct client *client) {
     static const char comment[] = ":\n\n";
     if (!client_has_output(client) &&
-        client_queue_output(client, comment, sizeof comment - 1) != ERROR_NONE) {
+        events_queue(client, bytes_make(comment, sizeof comment - 1)) != ERROR_NONE) {
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
         return;
     }
@@ -55,19 +75,50 @@ void events_say_goodbye(struct client *client, enum close_reason reason) {
                              row->name, row->text));
 }
 
-static enum error write_head(struct client *client) {
+/* The beginning of a gzip stream: deflate, no name, no time, an unknown system. */
+static const uint8_t gzip_head[] = {0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255};
+
+/* "q=0", with as many zeros behind it as one likes. */
+static bool is_zero_weight(struct bytes weight) {
+    for (size_t i = 0; i < weight.size; i++)
+        if (weight.data[i] == '\0' || strchr("qQ=0. ", weight.data[i]) == NULL)
+            return false;
+    return weight.size > 0;
+}
+
+/* RFC 9110 section 12.5.3. A weight of 0 means that it is not accepted. */
+static bool accepts_gzip(struct http_fields fields) {
+    struct http_fields_list list = http_fields_list_begin(fields, "Accept-Encoding");
+    struct bytes element;
+    while (http_fields_list_next(&list, &element)) {
+        const uint8_t *end = memchr(element.data, ';', element.size);
+        size_t size = end != NULL ? (size_t)(end - element.data) : element.size;
+        struct bytes weight = bytes_trimmed(bytes_after(element, size + (end != NULL ? 1 : 0)));
+        if (bytes_equal_ignoring_case(bytes_trimmed(bytes_make(element.data, size)),
+                                      bytes_of("gzip")))
+            return !is_zero_weight(weight);
+    }
+    return false;
+}
+
+static enum error write_head(struct client *client, bool deflated) {
     const struct http_field fields[] = {
         {bytes_of("Cache-Control"), bytes_of("no-cache")},
         {bytes_of("X-Accel-Buffering"), bytes_of("no")},
+        {bytes_of("Vary"), bytes_of("Accept-Encoding")},
+        {bytes_of("Content-Encoding"), bytes_of("gzip")},
     };
     const struct http_response_head response = {
         .status = HTTP_STATUS_OK,
         .connection = "close",
         .content_type = bytes_of("text/event-stream"),
         .content_length = -1,
-        .fields = {fields, 2},
+        .fields = {fields, deflated ? 4 : 3},
     };
-    return client_queue_head(client, &response);
+    enum error error = client_queue_head(client, &response);
+    return error == ERROR_NONE && deflated
+               ? client_queue_output(client, gzip_head, sizeof gzip_head)
+               : error;
 }
 
 /* What a browser's EventSource sends again goes before what its URL says. */
@@ -94,9 +145,11 @@ void events_handle_request(struct client *client, const struct http_request *req
         return;
     }
     client->kind = CLIENT_EVENTS;
-    enum error error = write_head(client);
+    bool deflated = worker_of(client)->hub->options.compression && accepts_gzip(request->fields);
+    enum error error = write_head(client, deflated);
     if (error == ERROR_NONE)
-        error = channel_subscribe(worker_of(client), target->name, RENDITION_EVENTS, &start,
+        error = channel_subscribe(worker_of(client), target->name,
+                                  deflated ? RENDITION_EVENTS_DEFLATED : RENDITION_EVENTS, &start,
                                   &client->seat.subscription);
     if (error != ERROR_NONE) {
         client_free_output(client);

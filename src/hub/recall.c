@@ -55,7 +55,8 @@ static enum error encode_past(struct home *home, enum rendition_kind kind, uint6
     return error;
 }
 
-/* The uncompressed form: what is much is not compressed at once, which would hold the loop. */
+/* The uncompressed form: what is much is not compressed at once, which would hold the loop. Events
+ * in a deflate stream are stored there. */
 static enum rendition_kind without_compression(enum rendition_kind kind) {
     if (kind == RENDITION_JSON_DEFLATED)
         return RENDITION_JSON;
@@ -72,8 +73,12 @@ static bool reach_back(struct home *home, enum rendition_kind kind, uint64_t off
     if (bytes > PAST_MAX)
         return false;
     home_init_log(home, &past);
-    if (encode_past(home, bytes > PAST_COMPRESSED_MAX ? without_compression(kind) : kind, offset,
-                    log->tail_offset, &past) != ERROR_NONE) {
+    bool much = bytes > PAST_COMPRESSED_MAX;
+    home->worker->encoder.stores = much;
+    enum error error =
+        encode_past(home, much ? without_compression(kind) : kind, offset, log->tail_offset, &past);
+    home->worker->encoder.stores = false;
+    if (error != ERROR_NONE) {
         log_fini(&past);
         return false;
     }

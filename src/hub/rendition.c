@@ -11,7 +11,8 @@
 enum { KEPT_MAX = 1024 * 1024 }; /* bytes of a buffer that are kept from message to message */
 
 static bool is_deflated(enum rendition_kind kind) {
-    return kind == RENDITION_RAW_DEFLATED || kind == RENDITION_JSON_DEFLATED;
+    return kind == RENDITION_RAW_DEFLATED || kind == RENDITION_JSON_DEFLATED ||
+           kind == RENDITION_EVENTS_DEFLATED;
 }
 
 enum error encoder_prepare(struct encoder *encoder, enum rendition_kind kind) {
@@ -25,8 +26,8 @@ void encoder_fini(struct encoder *encoder) {
     ws_deflater_free(encoder->deflater);
     buffer_fini(&encoder->envelope);
     buffer_fini(&encoder->event);
-    buffer_fini(&encoder->deflated[0]);
-    buffer_fini(&encoder->deflated[1]);
+    for (size_t i = 0; i < sizeof encoder->deflated / sizeof *encoder->deflated; i++)
+        buffer_fini(&encoder->deflated[i]);
     *encoder = (struct encoder){0};
 }
 
@@ -37,10 +38,11 @@ static void begin_buffer(struct buffer *buffer) {
 }
 
 void encoder_begin(struct encoder *encoder) {
-    encoder->has_envelope = false;
+    encoder->has_envelope = encoder->has_event = false;
     begin_buffer(&encoder->envelope);
-    begin_buffer(&encoder->deflated[0]);
-    begin_buffer(&encoder->deflated[1]);
+    begin_buffer(&encoder->event);
+    for (size_t i = 0; i < sizeof encoder->deflated / sizeof *encoder->deflated; i++)
+        begin_buffer(&encoder->deflated[i]);
 }
 
 /* ---- envelopes ------------------------------------------------------------------------------- */
@@ -125,17 +127,70 @@ static enum error make_envelope(struct encoder *encoder, const struct published 
 }
 
 /* The envelope is one line, so the event has one data field. */
-static enum error set_event(struct encoder *encoder, const struct published *message,
-                            struct encoded *encoded) {
-    buffer_clear(&encoder->event);
+static enum error make_event(struct encoder *encoder, const struct published *message) {
+    if (encoder->has_event)
+        return ERROR_NONE;
     enum error error =
         buffer_format(&encoder->event, "id: %016" PRIx64 ":%" PRIu64 "\ndata: ", message->epoch,
                       message->offset + 1);
+    encoder->has_event = error == ERROR_NONE;
+    return error;
+}
+
+static enum error set_event(struct encoder *encoder, const struct published *message,
+                            struct encoded *encoded) {
+    enum error error = make_event(encoder, message);
     encoded->parts[0] = buffer_bytes(&encoder->event);
     encoded->parts[1] = buffer_bytes(&encoder->envelope);
     encoded->parts[2] = bytes_of("\n\n");
     encoded->count = 3;
     encoded->size = encoder->event.size + encoder->envelope.size + 2;
+    return error;
+}
+
+/* What ends a message's blocks on a byte boundary, and is left out in a WebSocket message. */
+static const uint8_t flushed[] = {0x00, 0x00, 0xFF, 0xFF};
+
+enum error deflate_append_stored(struct buffer *out, struct bytes text) {
+    enum error error = ERROR_NONE;
+    for (bool last = false; !last && error == ERROR_NONE;) {
+        uint16_t size = (uint16_t)(text.size < UINT16_MAX ? text.size : UINT16_MAX);
+        const uint8_t head[] = {0, (uint8_t)size, (uint8_t)(size >> 8), (uint8_t)~size,
+                                (uint8_t)(~size >> 8)};
+        error = buffer_append(out, head, sizeof head);
+        if (error == ERROR_NONE)
+            error = buffer_append(out, text.data, size);
+        text = bytes_after(text, size);
+        last = size == 0;
+    }
+    return error;
+}
+
+static enum error store_event(const struct encoded *event, struct buffer *out) {
+    struct buffer whole = {0};
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < event->count && error == ERROR_NONE; i++)
+        error = buffer_append(&whole, event->parts[i].data, event->parts[i].size);
+    buffer_clear(out);
+    if (error == ERROR_NONE)
+        error = deflate_append_stored(out, buffer_bytes(&whole));
+    buffer_fini(&whole);
+    return error;
+}
+
+static enum error set_deflated_event(struct encoder *encoder, const struct published *message,
+                                     struct encoded *encoded) {
+    struct buffer *out = &encoder->deflated[2];
+    enum error error = set_event(encoder, message, encoded);
+    if (error != ERROR_NONE)
+        return error;
+    if (!encoder->stores && ws_deflater_message(encoder->deflater, encoded->parts, 3, out))
+        error = buffer_append(out, flushed, sizeof flushed);
+    else
+        error = store_event(encoded, out);
+    encoded->parts[0] = buffer_bytes(out);
+    encoded->count = 1;
+    encoded->size = out->size;
     return error;
 }
 
@@ -164,6 +219,9 @@ enum error encoder_encode(struct encoder *encoder, const struct published *messa
         break;
     case RENDITION_EVENTS:
         error = set_event(encoder, message, encoded);
+        break;
+    case RENDITION_EVENTS_DEFLATED:
+        error = set_deflated_event(encoder, message, encoded);
         break;
     case RENDITION_PRESENCE:
     case RENDITION_COUNT:

@@ -16,12 +16,13 @@
 #include "ws/frame.h"
 
 enum rendition_kind {
-    RENDITION_RAW,           /* one WebSocket frame, the payload as it is */
-    RENDITION_RAW_DEFLATED,  /* the same compressed, where that makes it smaller */
-    RENDITION_JSON,          /* one text frame with the envelope */
-    RENDITION_JSON_DEFLATED, /* the same compressed */
-    RENDITION_EVENTS,        /* one Server-Sent Event with the envelope as its data */
-    RENDITION_PRESENCE,      /* not of messages, as those before it: see presence.h */
+    RENDITION_RAW,             /* one WebSocket frame, the payload as it is */
+    RENDITION_RAW_DEFLATED,    /* the same compressed, where that makes it smaller */
+    RENDITION_JSON,            /* one text frame with the envelope */
+    RENDITION_JSON_DEFLATED,   /* the same compressed */
+    RENDITION_EVENTS,          /* one Server-Sent Event with the envelope as its data */
+    RENDITION_EVENTS_DEFLATED, /* the same as blocks of a deflate stream, which end on a byte */
+    RENDITION_PRESENCE,        /* not of messages, as those before it: see presence.h */
     RENDITION_COUNT
 };
 
@@ -47,8 +48,9 @@ struct encoder {
     struct ws_deflater *deflater; /* NULL until it is needed */
     struct buffer envelope;
     struct buffer event; /* what stands in front of the envelope */
-    struct buffer deflated[2];
-    bool has_envelope;
+    struct buffer deflated[3];
+    bool has_envelope, has_event;
+    bool stores; /* what need not be compressed is not */
 };
 
 /* Makes ready for renditions of this kind. ERROR_NO_MEMORY. */
@@ -62,6 +64,13 @@ void encoder_begin(struct encoder *encoder);
 /* Encodes the message that was begun. `encoded` must stay where it is. */
 enum error encoder_encode(struct encoder *encoder, const struct published *message,
                           enum rendition_kind kind, struct encoded *encoded);
+
+/*
+ * Appends a text as blocks of a deflate stream (RFC 1951 section 3.2.4) without compressing it.
+ * They end with an empty block on a byte boundary, as what RENDITION_EVENTS_DEFLATED has: so
+ * whatever stands before or behind it, it can be read when it has arrived.
+ */
+enum error deflate_append_stored(struct buffer *out, struct bytes text);
 
 /* The envelope of a message, appended to `out`. Offsets count from 1 there. */
 enum error envelope_append(struct buffer *out, const struct published *message);

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import zlib
 
 import pytest
 import websockets
@@ -155,6 +156,7 @@ class Events:
     def __init__(self, connection):
         self.connection = connection
         self.last_id = None
+        self.inflater, self.text, self.received = None, b"", 0
 
     @classmethod
     async def open(cls, service, path, **fields):
@@ -164,13 +166,28 @@ class Events:
         assert response.status == 200
         assert response.fields["content-type"] == "text/event-stream"
         assert "content-length" not in response.fields
-        return cls(connection)
+        events = cls(connection)
+        if response.fields.get("content-encoding") == "gzip":
+            events.inflater = zlib.decompressobj(31)
+        return events
+
+    async def line(self):
+        """The next line. Compressed ones are those that can be read from what has arrived."""
+        if self.inflater is None:
+            return await asyncio.wait_for(self.connection.reader.readline(), PATIENCE)
+        while b"\n" not in self.text:
+            data = await asyncio.wait_for(self.connection.reader.read(65536), PATIENCE)
+            assert data
+            self.received += len(data)
+            self.text += self.inflater.decompress(data)
+        line, _, self.text = self.text.partition(b"\n")
+        return line + b"\n"
 
     async def event(self):
         """(type, data) of the next event; comments are passed over."""
         kind, data = "message", None
         while True:
-            line = (await asyncio.wait_for(self.connection.reader.readline(), PATIENCE)).decode()
+            line = (await self.line()).decode()
             name, _, value = line.rstrip("\n").partition(": ")
             if name == "event":
                 kind = value
@@ -182,6 +199,65 @@ class Events:
                 return kind, data
             else:
                 assert line in (":\n", "\n"), line
+
+
+@pytest.mark.parametrize("accepted, compressed", [
+    ("gzip", True), ("deflate, gzip;q=0.5, br", True), ("GZIP", True), ("identity", False),
+    ("gzip;q=0", False), ("gzip; q=0.000, *", False), ("br", False)])
+async def test_who_gets_compressed_events(service, accepted, compressed):
+    events = await Events.open(service, f"/channels/{fresh_name()}/events",
+                               Accept_Encoding=accepted)
+    assert (events.inflater is not None) == compressed
+    assert (await events.event())[0] == "subscribed"
+    events.connection.abort()
+
+
+async def test_compressed_events_can_be_read_as_they_arrive(service):
+    """Each one at once, in one stream; also the past, comments, and what is not compressed."""
+    name = fresh_name()
+    path = f"/channels/{name}/events"
+    texts = ["short", "a text that repeats itself " * 100, "x" * 60000, "€" * 300]
+    async with await Connection.open(service.hub) as http:
+        await ask(http, "POST", f"/channels/{name}", b"before " * 1000)
+        plain = await Events.open(service, path)
+        events = await Events.open(service, path + "?last=1", Accept_Encoding="gzip")
+        late = await Events.open(service, path, Accept_Encoding="gzip")
+        for one in (plain, events, late):
+            assert (await one.event())[0] == "subscribed"
+        assert (await events.event())[1]["text"] == "before " * 1000
+        before = events.received
+        for text in texts:
+            await ask(http, "POST", f"/channels/{name}", text.encode())
+            for one in (plain, events, late):
+                assert (await one.event())[1]["text"] == text
+        assert events.received - before < sum(map(len, texts)) / 20
+        await asyncio.sleep(0.5)  # comments come in between: ping_interval is 200 ms
+        await ask(http, "POST", f"/channels/{name}", b"after")
+        assert (await events.event())[1]["text"] == "after"
+        place = events.last_id
+        events.connection.abort()
+        await ask(http, "POST", f"/channels/{name}", b"meanwhile")
+        again = await Events.open(service, path, Accept_Encoding="gzip", Last_Event_ID=place)
+        assert (await again.event())[1]["recovered"] is True
+        assert (await again.event())[1]["text"] == "meanwhile"
+        for one in (plain, late, again):
+            one.connection.abort()
+
+
+async def test_much_of_the_past_in_a_compressed_stream(service):
+    """More than is compressed at once."""
+    name = fresh_name()
+    async with await Connection.open(service.hub) as http:
+        for number in range(40):
+            await ask(http, "POST", f"/channels/{name}", f"{number} ".encode() + b"x" * 70000)
+        events = await Events.open(service, f"/channels/{name}/events?last=40",
+                                   Accept_Encoding="gzip")
+        assert (await events.event())[0] == "subscribed"
+        for number in range(40):
+            assert (await events.event())[1]["text"].startswith(f"{number} x")
+        await ask(http, "POST", f"/channels/{name}", b"now")
+        assert (await events.event())[1]["text"] == "now"
+        events.connection.abort()
 
 
 async def test_events_and_coming_back(service):

@@ -196,7 +196,9 @@ static struct bytes payload_of_event(const struct walker *walker, struct bytes e
 static struct bytes payload_of(const struct walker *walker, const uint8_t *unit, size_t header,
                                size_t size) {
     struct bytes payload = bytes_make(unit + header, size);
-    if (walker->kind == RENDITION_EVENTS)
+    if (walker->kind == RENDITION_EVENTS_DEFLATED)
+        payload = inflate_payload(bytes_make(unit, size - 4));
+    if (walker->kind == RENDITION_EVENTS || walker->kind == RENDITION_EVENTS_DEFLATED)
         return payload_of_event(walker, payload);
     if (unit[0] & FRAME_RSV1) {
         assert_true(walker->kind == RENDITION_RAW_DEFLATED ||
@@ -211,9 +213,11 @@ static struct bytes payload_of(const struct walker *walker, const uint8_t *unit,
 static bool is_whole(const struct walker *walker, size_t *header, size_t *size) {
     const uint8_t *unit = walker->partial;
     size_t have = walker->partial_size;
+    *header = 0;
+    *size = have;
+    if (walker->kind == RENDITION_EVENTS_DEFLATED) /* no message has it inside */
+        return have > 4 && memcmp(unit + have - 4, "\0\0\xff\xff", 4) == 0;
     if (walker->kind == RENDITION_EVENTS) {
-        *header = 0;
-        *size = have;
         return have > 2 && memcmp(unit + have - 2, "\n\n", 2) == 0;
     }
     if (have < 2 || (unit[1] == 126 && have < 4))
