@@ -4,6 +4,8 @@ churn: 100,000 connections to the hub that end properly, with a reset, or in the
 handshake; it must hold no more descriptors than before, and no memory that grows with their number.
 failures: 100,000 URLs of an origin that fails 5 of 100 requests in six ways; every single result is
 checked, and memory must not grow with the number of failures.
+trickle: 5,000 clients send their handshake a byte a second; all must be gone when the time for a
+handshake is over, and honest clients must come in meanwhile.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ import json
 import os
 import urllib.request
 
-from suite import fetch, hub
+from suite import fetch, hub, trickle
 from suite.origin import FailingOrigin
 from suite.report import Column, Scenario
 
@@ -125,7 +127,17 @@ def measure_failures(suite, scenario, contestant, count):
         complain(suite, scenario, contestant, f"{len(faults)} wrong results, first {faults[0]}")
 
 
+def measure_trickle(suite, scenario, contestant, count):
+    if not trickle.measure(suite, scenario, contestant, count):
+        complain(suite, scenario, contestant, "some were not gone in time")
+
+
 def run(suite):
+    slow = 200 if suite.quick else 5000
+    trickling = suite.add(Scenario("soak", f"{slow} handshakes of a byte a second",
+                                   trickle.COLUMNS))
+    for contestant in suite.contestants(())[:1]:
+        suite.attempt(trickling, contestant, measure_trickle, slow)
     connections, urls = (600, 1000) if suite.quick else (100000, 100000)
     churn = suite.add(Scenario("soak", f"{connections} short connections", CHURN_COLUMNS))
     for contestant in suite.contestants(("websockets broadcast",))[:1]:

@@ -249,3 +249,37 @@ async def test_channels_in_all(processes):
         http.send(handshake("/channels/c3"))
         assert (await http.response()).status == 503
     await leave(clients + [await listen(service.hub)])  # chat is named by the config
+
+
+# ---- handshakes that trickle -----------------------------------------------------------------------
+
+async def test_handshakes_that_trickle_are_gone_in_time_and_others_come_in(processes):
+    """Each sends a byte now and then, which gains it nothing; honest clients notice nothing."""
+    service = start_service(processes, {"workers": 2, "hub": {"handshake_timeout": "1s"}})
+    count, request = 200, handshake()
+
+    async def trickle():
+        async with await Connection.open(service.hub) as connection:
+            ended = asyncio.ensure_future(connection.end())
+            for byte in request[:-1]:
+                if ended.done():
+                    break
+                connection.send(bytes([byte]))
+                await asyncio.wait([ended], timeout=0.1)
+            return await ended
+
+    tricklers = [asyncio.ensure_future(trickle()) for _ in range(count)]
+    served = 0
+    while not all(trickler.done() for trickler in tricklers):
+        await leave([await listen(service.hub)])
+        served += 1
+    assert served > 0
+    for answer in await asyncio.gather(*tricklers):
+        assert answer.startswith(b"HTTP/1.1 408 ")
+    assert await service.metric("ringcast_http_head_timeouts_total") == count
+    assert await service.metric("ringcast_clients_total") == served
+
+    async def none_is_left():
+        return await service.metric("ringcast_connections") == 0
+
+    await eventually(none_is_left)
