@@ -62,7 +62,7 @@ file(GLOB session_covers RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src/hu
      ${CMAKE_SOURCE_DIR}/src/server/*.c ${CMAKE_SOURCE_DIR}/src/net/[dls]*.c
      ${CMAKE_SOURCE_DIR}/src/loop/[lst]*.c)
 ringcast_fuzz(session app SOURCES ${session_sources} LIBRARIES dependency::nettle
-              COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/connect.c
+              COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/attempt_response.c src/fetch/connect.c
               src/fetch/connection.c src/fetch/head.c src/fetch/hop.c src/fetch/session.c
               src/fetch/retry.c src/fetch/body.c)
 target_compile_definitions(fuzz_session PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")

@@ -13,6 +13,7 @@ COLUMNS = [
     Column("urls_per_second", "URLs/s", 0, compared=True),
     Column("cpu_us_per_url", "CPU us/URL", 1, compared=True),
     Column("rss_kb_peak", "peak MiB", 1, 1 / 1024, compared=True),
+    Column("megabytes_per_second", "MB/s", 0, compared=True),
     Column("origin_busy", "origin busy %", 0, 100),
 ]
 
@@ -21,6 +22,8 @@ SCENARIOS = [
     ("1023-byte page, plain", "p1k", False, 20000, 300),
     ("16 KiB page, plain", "p16k", False, 10000, 200),
     ("1023-byte page, TLS", "p1k", True, 10000, 200),
+    ("16 MiB page, plain", "p16m", False, 40, 4),
+    ("16 MiB page, TLS", "p16m", True, 40, 4),
 ]
 AIOHTTP = ("aiohttp gather", "aiohttp 64 workers")
 CURL = ("curl --parallel",)
@@ -116,6 +119,8 @@ def measure(suite, scenario, contestant, job):
     check = first_fault_of_curl if contestant in CURL else first_fault_of_json
     fault = check(output, job)
     result["urls_per_second"] = job.count / result["seconds"]
+    result["megabytes_per_second"] = \
+        job.count * job.nginx.SIZES[job.page] / result["seconds"] / 1e6
     result["cpu_us_per_url"] = \
         (result["user_seconds"] + result["system_seconds"]) / job.count * 1e6
     result["origin_busy"] = origin_used / result["seconds"]

@@ -2,11 +2,12 @@
  * One fetch: the memory of the whole flow, from the URL to the result, and what its files call of
  * each other.
  *
- *   fetch.c     the fetch as a whole: queued, tried, redirected, tried again, ended
- *   attempt.c   one request and its response, over one connection
- *   connect.c   how an attempt comes to its connection
- *   tunnel.c    … through a proxy
- *   head.c      what the request says
+ *   fetch.c             the fetch as a whole: queued, tried, redirected, tried again, ended
+ *   attempt.c           one request and its response, over one connection
+ *   attempt_response.c  … what is made of the response
+ *   connect.c           how an attempt comes to its connection
+ *   tunnel.c            … through a proxy
+ *   head.c              what the request says
  */
 #ifndef RINGCAST_FETCH_FETCH_H
 #define RINGCAST_FETCH_FETCH_H
@@ -120,6 +121,11 @@ void attempt_time_out(struct fetch *fetch, const char *what, uint64_t limit);
 void attempt_begin_phase(struct fetch *fetch, enum attempt_state state, const char *name,
                          uint64_t limit);
 
+/* Nothing is under way any more, but what was done for the body. */
+void attempt_over(struct fetch *fetch);
+
+void attempt_stop_timers(struct fetch *fetch);
+
 /* What the connection may be trusted with, for the cookie jar. */
 struct cookie_party attempt_party(const struct fetch *fetch);
 
@@ -129,10 +135,15 @@ uint64_t attempt_step(struct fetch *fetch);
 /* There is a connection: the request can go. */
 void attempt_connected(struct fetch *fetch);
 
-/* What the connection tells. */
+/* What the connection tells (attempt_received() is in attempt_response.c). */
 void attempt_sent(struct fetch *fetch, size_t size, enum error error);
 void attempt_received(struct fetch *fetch, struct bytes data);
 void attempt_ended(struct fetch *fetch, enum error error);
+
+/* ---- attempt_response.c --------------------------------------------------------------------- */
+
+/* The response is whole; `kept` says that the connection may carry another request. */
+void attempt_complete(struct fetch *fetch, bool kept);
 
 /* ---- connect.c ------------------------------------------------------------------------------ */
 
