@@ -107,6 +107,23 @@ static bool read_line(struct bytes line, struct address *address) {
     return line.size > 0 && read_text(line, address);
 }
 
+/* Written and read again it is the same, and the port stands behind it. */
+static void check_written(const struct address *address) {
+    char text[ADDRESS_TEXT_SIZE], whole[ADDRESS_TEXT_SIZE], expected[ADDRESS_TEXT_SIZE + 16];
+    struct address again;
+    size_t size = address_format_host(address, text);
+    FUZZ_CHECK(address_parse_host(bytes_make((uint8_t *)text, size), 80, &again));
+    FUZZ_CHECK(address_equal_host(address, &again) && address_port(&again) == 80);
+    FUZZ_CHECK(address_size(&again) == address_size(address));
+    bool six = family_of(address) == AF_INET6;
+    snprintf(expected, sizeof expected, "%s%s%s:80", six ? "[" : "", text, six ? "]" : "");
+    FUZZ_CHECK(address_format(address, whole) == strlen(expected));
+    FUZZ_CHECK(strcmp(whole, expected) == 0);
+    address_set_port(&again, 81);
+    FUZZ_CHECK(address_port(&again) == 81 && address_equal_host(address, &again));
+    FUZZ_CHECK(!address_is_local(address));
+}
+
 /* ---- the policy ----------------------------------------------------------------------------- */
 
 static void check_mapped(const struct address *address) {
@@ -139,6 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(address_kind(&addresses[i]) == kind);
         FUZZ_CHECK(address_kind_name(kind)[0] != '\0');
         check_mapped(&addresses[i]);
+        check_written(&addresses[i]);
         memcpy(filtered, addresses, sizeof filtered);
         size_t left = address_policy_filter(&policy, filtered, count);
         kept = 0;
