@@ -74,6 +74,21 @@ static bool is_nameless(const struct world *world, const char *line) {
            world_was_short_of_memory(world);
 }
 
+/* Why a URL of https whose host has something wrong must fail in peace; NULL: it need not say. */
+static const char *kind_in_peace(const struct url_plan *plan) {
+    static const char *const kinds[] = {"tls_wrong_name",   "tls_expired",     "tls_not_yet_valid",
+                                        "tls_unknown_root", "tls_self_signed", "tls"};
+    if (plan->refused)
+        return "proxy";
+    return plan->host >= HOST_WRONG ? kinds[plan->host - HOST_WRONG] : NULL;
+}
+
+static bool has_kind(const char *line, const char *kind) {
+    char words[60];
+    snprintf(words, sizeof words, "\"kind\":\"%s\"", kind);
+    return strstr(line, words) != NULL;
+}
+
 static void check_line(struct world *world, const struct url_plan *plan, const char *line) {
     bool settled = world->calm && !world->asked_to_stop &&
                    world->round_ended > world->calm_since + SETTLED_SECONDS * SECOND;
@@ -87,6 +102,8 @@ static void check_line(struct world *world, const struct url_plan *plan, const c
         world_fail(world, "%s failed, and has a digest", plan->text);
     else if (settled && url_must_succeed(plan))
         world_fail(world, "%s failed in peace: %.300s", plan->text, line);
+    else if (settled && kind_in_peace(plan) != NULL && !has_kind(line, kind_in_peace(plan)))
+        world_fail(world, "%s failed for another reason: %.300s", plan->text, line);
     else if (strstr(line, "\"kind\":\"resources\"") != NULL && !world_may_be_short(world))
         world_fail(world, "%s failed without a shortage: %.300s", plan->text, line);
     count_kind(world, line);
