@@ -81,19 +81,30 @@ static void the_kernel_picks_port_0(void **state) {
     finish();
 }
 
-static void ipv6_is_its_own_family(void **state) {
-    (void)state;
+/* While a listener has a port of all IPv6 addresses: is the same port of IPv4 still free? */
+static bool leaves_the_other_family(void) {
     static const uint8_t any[16] = {0};
-    start();
-    finish();
     address = address_v6(any, 0);
     assert_int_equal(open_at(&address), ERROR_NONE);
-    struct address v4 = loopback(address_port(&address));
-    struct address other = v4;
-    int also = listen_at(&other, 1); /* the IPv4 port is still free */
+    struct address other = loopback(address_port(&address));
+    int also = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_free = bind(also, &other.socket.any, address_size(&other)) == 0;
     close(also);
     closings = 0;
     finish();
+    return is_free;
+}
+
+/* Another program may have that port; not each time. */
+static void ipv6_is_its_own_family(void **state) {
+    (void)state;
+    enum { TRIES = 20 };
+    int tries = 0;
+    start();
+    finish();
+    while (tries < TRIES && !leaves_the_other_family())
+        tries++;
+    assert_true(tries < TRIES);
 }
 
 /* Two loops of one process: both get connections, and the file goes with the first one. */
