@@ -11,6 +11,7 @@
  */
 #include "client_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "dialog.h"
 #include "presence.h"
@@ -19,6 +20,8 @@
 #include "ws/frame_encode.h"
 
 enum { PING_JITTER_PER_CENT = 10, IDLE_BYTES_MAX = 512 };
+
+#define PING_SLOT (200 * MILLISECOND)
 
 /* While it is idle, a plain client has no memory but this and what the allocator keeps with it. */
 _Static_assert(sizeof(struct client) + sizeof(size_t) <= IDLE_BYTES_MAX, "an idle client is small");
@@ -97,6 +100,13 @@ static uint64_t time_of_grant(const struct client *client) {
     return expires * SECOND > wall ? expires * SECOND - wall : 0;
 }
 
+/* Pings of many clients go out together, in one turn of the loop: long intervals end in slots. */
+static uint64_t until_slot(uint64_t now, uint64_t interval) {
+    if (interval < 10 * PING_SLOT)
+        return interval;
+    return interval - (now + interval) % PING_SLOT;
+}
+
 /* The time to the next ping, or to the token's end if that comes first. */
 void client_schedule_ping(struct client *client) {
     const struct hub_options *options = &worker_of(client)->hub->options;
@@ -107,6 +117,7 @@ void client_schedule_ping(struct client *client) {
         ring_random(worker_of(client)->loop->ring, &random, sizeof random);
         uint64_t spread = options->ping_interval / 100 * PING_JITTER_PER_CENT;
         uint64_t interval = options->ping_interval - (uint64_t)random * spread / UINT32_MAX;
+        interval = until_slot(worker_of(client)->loop->now, interval);
         wait = interval < wait ? interval : wait;
     }
     if (wait == UINT64_MAX)
