@@ -55,7 +55,7 @@ class Crowd:
             self.take(self.clients[descriptor])
 
     def take(self, client):
-        data = client.socket.recv(1 << 20)
+        data = client.socket.recv(1 << 16)
         if not data:
             raise OSError("the server closed a connection")
         if not client.opened:
