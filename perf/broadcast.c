@@ -59,8 +59,7 @@ struct broadcast {
     uint64_t load_cpu_ns; /* our own */
 };
 
-/* --- deliveries --------------------------------------------------------------------------------
- */
+/* ---- deliveries ------------------------------------------------------------------------------ */
 
 /* Messages are numbered over all publishers, who take turns. */
 static struct flight *flight_of(struct broadcast *broadcast, uint32_t publisher,
@@ -118,8 +117,7 @@ static void lose_participant(struct broadcast *broadcast, uint32_t index) {
                 settle_one(broadcast, flight_of(broadcast, publisher, *next));
 }
 
-/* --- publishing --------------------------------------------------------------------------------
- */
+/* ---- publishing ------------------------------------------------------------------------------ */
 
 static bool publish_one(struct broadcast *broadcast) {
     uint32_t publisher = broadcast->published % broadcast->options->publishers;
@@ -162,8 +160,7 @@ static bool publish_until(struct broadcast *broadcast, uint32_t total) {
     return true;
 }
 
-/* --- connecting --------------------------------------------------------------------------------
- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static uint32_t client_count(const struct broadcast *broadcast) {
     return broadcast->participants + broadcast->options->stuck;
@@ -223,8 +220,7 @@ static void settle(struct broadcast *broadcast) {
         handle_events(broadcast);
 }
 
-/* --- report ------------------------------------------------------------------------------------
- */
+/* ---- report ---------------------------------------------------------------------------------- */
 
 static int compare_numbers(const void *a, const void *b) {
     uint64_t left = *(const uint64_t *)a;
@@ -310,8 +306,7 @@ static int report(const struct broadcast *broadcast) {
     return lost + broadcast->repeated + broadcast->damaged > 0 || !ordered;
 }
 
-/* --- the run -----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static bool broadcast_init(struct broadcast *broadcast, const struct broadcast_options *options) {
     uint32_t participants = options->publishers + options->readers;

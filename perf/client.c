@@ -26,8 +26,7 @@ enum {
 #define HANDSHAKE_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define HANDSHAKE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-/* --- target ------------------------------------------------------------------------------------
- */
+/* ---- target ---------------------------------------------------------------------------------- */
 
 static bool parse_address(struct client_target *target, const char *host, long port) {
     struct sockaddr_in *ipv4 = (struct sockaddr_in *)&target->address;
@@ -81,8 +80,7 @@ bool client_target_parse(struct client_target *target, const char *url) {
     return parse_address(target, host, port);
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void await_room(struct client_run *run, struct client *client, bool awaits) {
     if (client->awaits_room == awaits)
@@ -152,8 +150,7 @@ bool client_send_close(struct client_run *run, struct client *client) {
     return send_control(run, client, OPCODE_CLOSE, normal_closure, sizeof normal_closure);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Takes header bytes until the header is complete; returns how many it took. */
 static size_t take_header(struct client *client, const uint8_t *data, size_t size) {
@@ -268,8 +265,7 @@ static bool receive(struct client_run *run, struct client *client) {
     return true;
 }
 
-/* --- life cycle --------------------------------------------------------------------------------
- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 /* On loopback, many connections need several source addresses: an address has too few ports. */
 static bool choose_source(const struct client_target *target, int descriptor, uint32_t index) {

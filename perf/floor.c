@@ -39,7 +39,7 @@ static void raise_descriptors(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- the reader ----------------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------------ */
 
 static int connect_one(const struct sockaddr_in *address) {
     int descriptor = socket(AF_INET, SOCK_STREAM, 0);
@@ -74,7 +74,7 @@ static void read_all(const struct sockaddr_in *address, int readers, size_t size
     }
 }
 
-/* ---- the sender ----------------------------------------------------------------------------- */
+/* ---- the sender ------------------------------------------------------------------------------ */
 
 /* Sends one message to all; short sends go on where they ended. */
 static void send_to_all(struct io_uring *ring, const int *descriptors, size_t *sent, int readers,

@@ -59,8 +59,7 @@ struct connection {
 
 static volatile sig_atomic_t stopped;
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static bool append(struct connection *connection, const char *data, size_t size) {
     if (connection->output_capacity - connection->output_size < size) {
@@ -142,8 +141,7 @@ static bool (*const failures[])(struct origin *, struct connection *) = {
     fail_with_open_chunks, fail_with_garbage, fail_with_silence,
 };
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* The N of "n=N" in the request's target, 0 without one. */
 static uint64_t number_of(const char *request, const char *end) {
@@ -184,8 +182,7 @@ static bool answer_requests(struct origin *origin, struct connection *connection
     return left < sizeof connection->request;
 }
 
-/* --- connections -------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static bool send_output(struct connection *connection) {
     ssize_t sent =
@@ -265,8 +262,7 @@ static void serve(struct origin *origin) {
     }
 }
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static bool make_page(struct origin *origin) {
     size_t start_size = sizeof page_start - 1;

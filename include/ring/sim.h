@@ -89,7 +89,7 @@ enum sim_fault {
 
 const char *sim_fault_name(enum sim_fault fault);
 
-/* ---- the world ------------------------------------------------------------------------------ */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 /* A world without faults. Never NULL: a test without memory ends. */
 struct sim *sim_new(uint64_t seed);
@@ -112,7 +112,7 @@ bool sim_chance(struct sim *sim, unsigned per_million);
  */
 void sim_choose_from(struct sim *sim, const uint8_t *data, size_t size);
 
-/* ---- faults --------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /*
  * Draws the faults of a run, swarm style: each kind is off or has a chance of its own. Bit n of
@@ -145,7 +145,7 @@ void sim_fail_operation(struct sim *sim, uint64_t nth, int number);
 uint64_t sim_operations(const struct sim *sim);
 enum operation_kind sim_operation_kind(const struct sim *sim, uint64_t nth);
 
-/* ---- moving --------------------------------------------------------------------------------- */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 /* Something that runs on its own: a loop, most of all. Embedded in its owner. */
 struct sim_actor {
@@ -174,7 +174,7 @@ void sim_after(struct sim *sim, uint64_t delay, void (*run)(void *context), void
 /* The same for work of a thread pool: soon, in any order, and late when the faults say so. */
 void sim_work(struct sim *sim, void (*run)(void *context), void *context);
 
-/* ---- the trace ------------------------------------------------------------------------------ */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 /* Everything that has happened, as one number. */
 uint64_t sim_trace_hash(const struct sim *sim);
@@ -185,7 +185,7 @@ void sim_trace_to(struct sim *sim, FILE *file);
 /* Adds to the trace: a constant word and two numbers. */
 void sim_note(struct sim *sim, const char *what, uint64_t a, uint64_t b);
 
-/* ---- rings ---------------------------------------------------------------------------------- */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 /* Opens a ring. `options` may be NULL: small ones, or smaller if the faults say so. */
 struct ring *sim_open_ring(struct sim *sim, const struct ring_options *options);
@@ -196,7 +196,7 @@ bool sim_has_work(const struct ring *ring);
 /* Descriptors that are open now. */
 size_t sim_open_descriptors(const struct sim *sim);
 
-/* ---- peers: the other end, which has no ring ------------------------------------------------ */
+/* ---- peers: the other end, which has no ring ------------------------------------------------- */
 
 /* A connection's end, or a listener, outside the machine under test. */
 struct sim_socket;

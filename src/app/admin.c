@@ -10,7 +10,7 @@
 
 enum { HEALTH_SECONDS = 1, CONNECTIONS_MAX = 256, HEAD_SECONDS = 5, IDLE_SECONDS = 30 };
 
-/* ---- health: every loop answers a letter ---------------------------------------------------- */
+/* ---- health: every loop answers a letter ----------------------------------------------------- */
 
 struct health_letter {
     struct letter letter;
@@ -96,7 +96,7 @@ static void check_health(struct admin *admin, struct http_connection *connection
     }
 }
 
-/* ---- readiness ------------------------------------------------------------------------------ */
+/* ---- readiness ------------------------------------------------------------------------------- */
 
 static void check_readiness(struct admin *admin, struct http_connection *connection) {
     const struct service *service = admin->service;
@@ -112,7 +112,7 @@ static void check_readiness(struct admin *admin, struct http_connection *connect
         respond_text(connection, HTTP_STATUS_OK, bytes_of("ready\n"));
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void respond_metrics(struct admin *admin, struct http_connection *connection) {
     struct buffer page = {0};
@@ -160,7 +160,7 @@ static void connection_closed(struct http_connection *connection) {
 
 static const struct http_server_events server_events = {requested, connection_closed};
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 enum error admin_open(struct admin *admin, struct service *service, const char *address_text) {
     const struct http_server_options options = {

@@ -16,7 +16,7 @@ struct given {
     const char *channel;
 };
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool take_channel(struct given *given, const char *value) {
     given->channel = value;
@@ -116,7 +116,7 @@ static bool take_argument(struct given *given, int count, char **texts, int *at)
     return option->take(given, option->has_value ? texts[(*at)++] : NULL);
 }
 
-/* ---- the URL -------------------------------------------------------------------------------- */
+/* ---- the URL --------------------------------------------------------------------------------- */
 
 /* A WebSocket URL is its HTTP twin under another scheme (RFC 6455 section 3). */
 static enum error parse_url(const char *text, struct url *url) {

@@ -17,7 +17,7 @@
 
 enum { CONNECT_SECONDS = 10, CLOSE_SECONDS = 5, MESSAGE_MAX = 64 * 1024 * 1024 };
 
-/* ---- the end, whichever way it comes -------------------------------------------------------- */
+/* ---- the end, whichever way it comes --------------------------------------------------------- */
 
 static void report(struct task *task) {
     struct chat_connection *connection = container_of(task, struct chat_connection, ended_task);
@@ -69,7 +69,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"chat_timeout", timed_out};
 
-/* ---- sending -------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 size_t chat_connection_backlog(const struct chat_connection *connection) {
     return connection->sending.size - connection->sent + connection->queued.size;
@@ -128,7 +128,7 @@ void chat_connection_leave(struct chat_connection *connection) {
         finish(connection);
 }
 
-/* ---- what arrives --------------------------------------------------------------------------- */
+/* ---- what arrives ---------------------------------------------------------------------------- */
 
 static void answer_ping(struct chat_connection *connection, struct bytes payload) {
     uint8_t mask[FRAME_MASK_SIZE], frame[FRAME_CONTROL_MAX];
@@ -166,7 +166,7 @@ static void take_messages(struct chat_connection *connection, uint8_t *data, siz
     }
 }
 
-/* ---- the handshake -------------------------------------------------------------------------- */
+/* ---- the handshake --------------------------------------------------------------------------- */
 
 static enum error write_request(struct chat_connection *connection, struct http_fields fields) {
     struct buffer target = {0}, host = {0};
@@ -254,7 +254,7 @@ static void take_handshake(struct chat_connection *connection, uint8_t *data, si
     }
 }
 
-/* ---- the stream ----------------------------------------------------------------------------- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static struct chat_connection *connection_of(struct transport *transport) {
     return container_of(transport, struct chat_connection, transport);
@@ -298,7 +298,7 @@ static void closed(struct transport *transport) {
 static const struct transport_events transport_events = {opened, received, stream_ended, sent,
                                                          closed};
 
-/* ---- connecting ----------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static enum error start_tls(struct chat_connection *connection, int descriptor,
                             struct tls_detail *detail) {

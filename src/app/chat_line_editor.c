@@ -14,7 +14,7 @@ void line_editor_fini(struct line_editor *editor) {
     *editor = (struct line_editor){0};
 }
 
-/* ---- characters ----------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 static size_t character_at(const struct line_editor *editor, size_t position, uint32_t *code) {
     return utf8_decode(bytes_after(buffer_bytes(&editor->line), position), code);
@@ -51,7 +51,7 @@ static unsigned columns_between(const struct line_editor *editor, size_t from, s
     return columns;
 }
 
-/* ---- editing -------------------------------------------------------------------------------- */
+/* ---- editing --------------------------------------------------------------------------------- */
 
 static bool insert(struct line_editor *editor, const uint8_t *bytes, size_t size) {
     if (editor->line.size + size > LINE_EDITOR_MAX)
@@ -94,7 +94,7 @@ static bool set_line(struct line_editor *editor, const struct buffer *text) {
     return true;
 }
 
-/* ---- earlier lines -------------------------------------------------------------------------- */
+/* ---- earlier lines --------------------------------------------------------------------------- */
 
 static struct buffer *earlier(struct line_editor *editor, size_t back) {
     return &editor->history[(editor->oldest + editor->history_count - back) % LINE_EDITOR_HISTORY];
@@ -140,7 +140,7 @@ static bool browse_down(struct line_editor *editor) {
     return editor->browsing == 0 || browse(editor, editor->browsing - 1);
 }
 
-/* ---- keys ----------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* False: out of memory. */
 static bool press_control(struct line_editor *editor, uint8_t key) {
@@ -284,7 +284,7 @@ enum line_event line_editor_next(struct line_editor *editor, struct bytes *input
     return LINE_NEEDS_MORE;
 }
 
-/* ---- drawing -------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Scrolls so that the cursor is in sight: a third of the room behind what is too wide. */
 static void scroll(struct line_editor *editor, unsigned room) {

@@ -48,7 +48,7 @@ void chat_session_fini(struct chat_session *session) {
         forget(session, container_of(session->said.next, struct chat_said, link));
 }
 
-/* ---- saying --------------------------------------------------------------------------------- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 bool chat_session_is_full(const struct chat_session *session) {
     return session->said_count >= WAITING_MAX ||
@@ -120,7 +120,7 @@ void chat_session_drained(struct chat_session *session) {
     session->events->progressed(session);
 }
 
-/* ---- joining and parting -------------------------------------------------------------------- */
+/* ---- joining and parting --------------------------------------------------------------------- */
 
 static void subscribe(struct chat_session *session) {
     struct buffer command = {0};
@@ -159,7 +159,7 @@ void chat_session_closed(struct chat_session *session) {
         container_of(node, struct chat_said, link)->id = 0;
 }
 
-/* ---- the place ------------------------------------------------------------------------------ */
+/* ---- the place ------------------------------------------------------------------------------- */
 
 /* Own messages do not come back, so the place moves over those that are next. */
 static void step_over_own(struct chat_session *session) {
@@ -189,7 +189,7 @@ static void note_own(struct chat_session *session, uint64_t offset) {
     step_over_own(session);
 }
 
-/* ---- what comes ----------------------------------------------------------------------------- */
+/* ---- what comes ------------------------------------------------------------------------------ */
 
 static struct bytes text_member(const struct json_value *object, const char *key) {
     const struct json_value *member = json_member(object, key);

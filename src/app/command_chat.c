@@ -57,7 +57,7 @@ struct chat {
 
 static void await_input(struct chat *chat);
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct chat, signals)->loop);
@@ -99,7 +99,7 @@ static void print_line(struct chat *chat, struct bytes text) {
         finish(chat, EXIT_SOME_FAILED);
 }
 
-/* ---- leaving -------------------------------------------------------------------------------- */
+/* ---- leaving --------------------------------------------------------------------------------- */
 
 /* Whoever is at a terminal need not wait for a connection in order to leave. */
 static void leave_if_settled(struct chat *chat) {
@@ -121,7 +121,7 @@ static void leave(struct chat *chat) {
     leave_if_settled(chat);
 }
 
-/* ---- what is typed -------------------------------------------------------------------------- */
+/* ---- what is typed --------------------------------------------------------------------------- */
 
 static bool says_leave(struct bytes line) {
     return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
@@ -222,7 +222,7 @@ static void input_ready(struct operation *operation, const struct completion *co
 
 static const struct handler input_handler = {"chat_input", input_ready};
 
-/* ---- what comes ----------------------------------------------------------------------------- */
+/* ---- what comes ------------------------------------------------------------------------------ */
 
 static struct chat *chat_of_session(struct chat_session *session) {
     return container_of(session, struct chat, session);
@@ -272,7 +272,7 @@ static void progressed(struct chat_session *session) {
 static const struct chat_session_events session_events = {joined, received, noticed, refused,
                                                           progressed};
 
-/* ---- the connection ------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 static struct chat *chat_of(struct chat_connection *connection) {
     return container_of(connection, struct chat, connection);
@@ -364,7 +364,7 @@ static void connection_ended(struct chat_connection *connection) {
 static const struct chat_connection_events connection_events = {opened, payload_received, drained,
                                                                 connection_ended};
 
-/* ---- the command ---------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 /* The first one leaves in order, but waits for nothing; the second one is the end. */
 static void signal_received(struct signals *signals, int number) {

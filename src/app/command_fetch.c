@@ -52,7 +52,7 @@ struct fetch_run {
     char *cause; /* with --fail-fast: what stopped the rest */
 };
 
-/* ---- URLs ----------------------------------------------------------------------------------- */
+/* ---- URLs ------------------------------------------------------------------------------------ */
 
 /* What the arguments say about every URL goes before what the config says about its own. */
 static void fill_request(const struct fetch_run *run, struct fetch_request *request) {
@@ -124,7 +124,7 @@ static void source_ready(struct url_source *source) {
     round_go_on(&container_of(source, struct fetch_run, source)->round);
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* Nothing more is wanted: what is under way is cancelled, and what waits for input waits no more.
  */
@@ -194,7 +194,7 @@ static void take_result(struct round *round, const struct fetch_result *result) 
     loop_post_turn_end(run->loop, &run->flush);
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     loop_stop(container_of(signals, struct fetch_run, signals)->loop);
@@ -241,7 +241,7 @@ static int exit_code(const struct fetch_run *run) {
     return run->round.failed > 0 || run->output_failed ? EXIT_SOME_FAILED : EXIT_ALL_WELL;
 }
 
-/* ---- the beginning -------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 /* How many URLs there are, 0 if that is not known before they are read. */
 static size_t count_urls(const struct fetch_run *run) {

@@ -4,7 +4,7 @@
 
 #include "config_table.h"
 
-/* ---- single values -------------------------------------------------------------------------- */
+/* ---- single values --------------------------------------------------------------------------- */
 
 bool config_equal_unsigned(const void *a, const void *b) {
     return *(const unsigned *)a == *(const unsigned *)b;
@@ -30,7 +30,7 @@ bool config_equal_text(const void *a, const void *b) {
     return same_text(*(char *const *)a, *(char *const *)b);
 }
 
-/* ---- lists ---------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 bool config_equal_texts(const void *a, const void *b) {
     const struct config_texts *one = a, *other = b;
@@ -107,7 +107,7 @@ bool config_equal_channels(const void *a, const void *b) {
     return equal;
 }
 
-/* ---- two configs ---------------------------------------------------------------------------- */
+/* ---- two configs ----------------------------------------------------------------------------- */
 
 /* What is opened, started or handed out when the service starts, and stays. */
 static const char *const fixed_parts[] = {"workers",    "fetch.", "hash.",

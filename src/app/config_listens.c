@@ -3,7 +3,7 @@
 #include "config_lists.h"
 #include "config_table.h"
 
-/* ---- hub.listen: a text, an object, or an array of those ------------------------------------ */
+/* ---- hub.listen: a text, an object, or an array of those ------------------------------------- */
 
 static void release_listens(void *field) {
     struct config_listens *listens = field;
@@ -56,8 +56,7 @@ static enum error read_listens(struct config_reader *reader, const struct config
                     : read_listen(reader, value, &listens->entries[listens->count++]);
 }
 
-/* ---- hub.trusted_proxies: a network, or an array of them --------------------------------------
- */
+/* ---- hub.trusted_proxies: a network, or an array of them ------------------------------------- */
 
 static void release_networks(void *field) {
     struct config_networks *networks = field;
@@ -142,7 +141,7 @@ static enum error read_identities(struct config_reader *reader, const struct con
     return error;
 }
 
-/* ---- together ------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 enum error config_listens_check(struct config_reader *reader, const struct config_hub *hub) {
     enum error error = ERROR_NONE;

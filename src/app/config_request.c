@@ -8,7 +8,7 @@
 #include "http/url.h"
 #include "http/writer.h"
 
-/* ---- method and body ------------------------------------------------------------------------ */
+/* ---- method and body ------------------------------------------------------------------------- */
 
 static enum error read_method(struct config_reader *reader, const struct config_key *key,
                               const struct json_value *value, void *field) {
@@ -45,7 +45,7 @@ static enum error read_proxy(struct config_reader *reader, const struct config_k
                     : config_report(reader, value->line, expected);
 }
 
-/* ---- fields --------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static void free_view(struct bytes view) {
     memory_free((void *)(uintptr_t)view.data);
@@ -116,7 +116,7 @@ static enum error read_headers(struct config_reader *reader, const struct config
     return error;
 }
 
-/* ---- credentials ---------------------------------------------------------------------------- */
+/* ---- credentials ----------------------------------------------------------------------------- */
 
 static bool is_file_reference(const struct json_value *value) {
     return value->type == JSON_OBJECT && value->count == 1 &&

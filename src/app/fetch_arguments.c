@@ -13,7 +13,7 @@
 
 enum { BODY_MAX = 64 * 1024 * 1024 };
 
-/* ---- counts and times ----------------------------------------------------------------------- */
+/* ---- counts and times ------------------------------------------------------------------------ */
 
 static bool take_count(struct fetch_count *count, const char *option, const char *text,
                        unsigned least, unsigned most) {
@@ -50,7 +50,7 @@ static bool take_timeout(struct fetch_arguments *parsed, const char *value) {
     return false;
 }
 
-/* ---- formats and flags ---------------------------------------------------------------------- */
+/* ---- formats and flags ----------------------------------------------------------------------- */
 
 static bool take_text(struct fetch_arguments *parsed, const char *value) {
     (void)value;
@@ -109,7 +109,7 @@ static bool take_save(struct fetch_arguments *parsed, const char *value) {
     return true;
 }
 
-/* ---- the request ---------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static bool take_method(struct fetch_arguments *parsed, const char *value) {
     parsed->request.method = bytes_of(value);
@@ -210,7 +210,7 @@ static bool take_no_proxy(struct fetch_arguments *parsed, const char *value) {
     return true;
 }
 
-/* ---- the table ------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct option {
     const char *name;

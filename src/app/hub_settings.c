@@ -7,7 +7,7 @@ enum {
     BURST_SECONDS = 5,     /* a client may send at once what it may send in so long */
 };
 
-/* ---- channels ------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 static enum slow_reader_policy slow_reader_of(const struct config *config,
                                               const struct config_channel *channel) {
@@ -42,7 +42,7 @@ struct channel_settings hub_settings_of_channel(const struct config *config, str
     };
 }
 
-/* ---- limits --------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 /* What is configured, or what the descriptors allow. */
 static unsigned connections_of(const struct config_hub_limits *limits) {

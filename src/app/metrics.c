@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "metrics_channels.h"
 
-/* ---- one row a counter ---------------------------------------------------------------------- */
+/* ---- one row a counter ----------------------------------------------------------------------- */
 
 struct metric {
     const char *name;
@@ -106,7 +106,7 @@ static const struct metric fetch_metrics[] = {
     FETCH_METRIC(body_bytes, "fetch_body_bytes_total", "counter", "Bytes of bodies received."),
 };
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static uint64_t counter_at(const void *statistics, size_t offset) {
     return counter_read((const struct counter *)(const void *)((const char *)statistics + offset));
@@ -152,7 +152,7 @@ static enum error append_histogram(struct buffer *out, const char *name, const c
     return error;
 }
 
-/* ---- the hub -------------------------------------------------------------------------------- */
+/* ---- the hub --------------------------------------------------------------------------------- */
 
 static uint64_t sum_over_workers(const struct service *service, size_t offset, bool of_server) {
     uint64_t sum = 0;
@@ -190,7 +190,7 @@ static enum error append_hub(const struct service *service, struct buffer *out) 
     return error == ERROR_NONE ? metrics_append_channels(service->hub, out) : error;
 }
 
-/* ---- the fetcher ---------------------------------------------------------------------------- */
+/* ---- the fetcher ----------------------------------------------------------------------------- */
 
 static enum error append_failures(const struct session_statistics *statistics, struct buffer *out) {
     const char *name = "ringcast_fetches_failed_total";
@@ -216,7 +216,7 @@ static enum error append_fetcher(const struct service *service, struct buffer *o
                : error;
 }
 
-/* ---- loops and process ---------------------------------------------------------------------- */
+/* ---- loops and process ----------------------------------------------------------------------- */
 
 static enum error append_slow_callbacks(const struct service *service, struct buffer *out) {
     const char *name = "ringcast_slow_callbacks_total";

@@ -16,7 +16,7 @@ static void differs(const char *path, bool fixed) {
         log_write(LOG_INFO, "config", "changed", LOG_TEXT("key", path));
 }
 
-/* ---- the moment ----------------------------------------------------------------------------- */
+/* ---- the moment ------------------------------------------------------------------------------ */
 
 struct change {
     struct service *service;
@@ -68,7 +68,7 @@ bool reload(struct service *service, struct config *next) {
     return good;
 }
 
-/* ---- the file ------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 void reload_file(struct service *service) {
     struct config next;

@@ -10,7 +10,7 @@
 
 enum { READ_SIZE = 64 * 1024 };
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static enum error add_hash(struct resume_file *resume, struct bytes line) {
     uint64_t hash = map_hash(line);
@@ -81,7 +81,7 @@ void resume_file_fini(struct resume_file *resume) {
     buffer_fini(&resume->line);
 }
 
-/* ---- asking and writing --------------------------------------------------------------------- */
+/* ---- asking and writing ---------------------------------------------------------------------- */
 
 /* A URL from the command line may hold a line end; its line must not. */
 static enum error format_line(struct buffer *line, size_t index, const char *url) {

@@ -21,7 +21,7 @@ static void wipe(struct buffer *buffer) {
     buffer_fini(buffer);
 }
 
-/* ---- keys ----------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static enum error add_secret(struct rules *rules, struct bytes content) {
     while (content.size > 0 && strchr("\r\n", content.data[content.size - 1]) != NULL)
@@ -67,7 +67,7 @@ static enum error read_keys(struct rules *rules, const struct config_auth *auth,
     return error;
 }
 
-/* ---- static tokens: lines of TOKEN [PATTERN...] --------------------------------------------- */
+/* ---- static tokens: lines of TOKEN [PATTERN...] ---------------------------------------------- */
 
 static bool take_word(struct bytes *line, struct bytes *word) {
     *line = bytes_trimmed(*line);
@@ -164,7 +164,7 @@ static enum error read_tokens(struct rules *rules, const struct config_auth *aut
     return error;
 }
 
-/* ---- all ------------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 enum error rules_init(struct rules *rules, const struct config_hub *hub,
                       struct rules_detail *detail) {

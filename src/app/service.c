@@ -22,7 +22,7 @@ enum {
     STOP_PARTS = 10,         /* clients are cut off one such part before the end of it */
 };
 
-/* ---- results: printed, and published when changed ------------------------------------------- */
+/* ---- results: printed, and published when changed -------------------------------------------- */
 
 static void complain_of_result(const struct fetch_result *result, enum error error) {
     log_write(LOG_ERROR, "service", "a result could not be published", LOG_TEXT("url", result->url),
@@ -134,7 +134,7 @@ static enum error start_schedule(struct service *service) {
     return error;
 }
 
-/* ---- stopping, in order; what has not started is passed over ------------------------------- */
+/* ---- stopping, in order; what has not started is passed over --------------------------------- */
 
 static void admin_closed(struct admin *admin) {
     admin->service->stopped(admin->service);
@@ -201,7 +201,7 @@ void service_signal(struct service *service, int number) {
     stop(service);
 }
 
-/* ---- the hub -------------------------------------------------------------------------------- */
+/* ---- the hub --------------------------------------------------------------------------------- */
 
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     const struct service *service = context;
@@ -279,7 +279,7 @@ static enum error start_hub(struct service *service) {
     return error;
 }
 
-/* ---- starting ------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static void complain(const char *what, enum error error) {
     log_write(LOG_ERROR, "service", what, LOG_TEXT("error", error_text(error)));
@@ -353,7 +353,7 @@ void service_fini(struct service *service) {
         log_write(LOG_INFO, "service", "stopped");
 }
 
-/* ---- the process: threads and signals ------------------------------------------------------- */
+/* ---- the process: threads and signals -------------------------------------------------------- */
 
 static void signals_closed(struct signals *signals) {
     struct service *service = container_of(signals, struct service, signals);

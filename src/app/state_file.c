@@ -9,7 +9,7 @@
 
 static const size_t READ_MAX = (size_t)1 << 30;
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Which entry has which request, to be looked up by that. */
 struct place {
@@ -104,7 +104,7 @@ enum error state_file_load(const struct state_file *state, struct state_memory *
     return error == ERROR_NOT_FOUND ? ERROR_NONE : error;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* On a pool thread. */
 static void write_file(struct work *work) {
@@ -157,7 +157,7 @@ void state_file_save(struct state_file *state, const struct schedule *schedule) 
     }
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 enum error state_file_init(struct state_file *state, const char *path,
                            const struct config_urls *urls, struct pool *pool, struct loop *loop) {

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "json/document.h"
 
-/* ---- which request -------------------------------------------------------------------------- */
+/* ---- which request --------------------------------------------------------------------------- */
 
 /* With its size before it, so that no two lists of texts look the same. */
 static void hash_text(struct sha256 *hash, struct bytes text) {
@@ -34,7 +34,7 @@ uint64_t state_request_hash(const struct config_url *url) {
     return value;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static enum error append_text(struct buffer *out, const char *key, const char *value) {
     if (value == NULL)
@@ -89,7 +89,7 @@ enum error state_line_append(struct buffer *out, const struct config_url *url,
     return error == ERROR_NONE ? buffer_append_text(out, "}\n") : error;
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 void state_memory_fini(struct state_memory *memory) {
     memory_free((char *)(uintptr_t)memory->memory.title);

@@ -10,7 +10,7 @@
 
 enum { READ_SIZE = 64 * 1024 };
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const char *name_of(const struct url_source *source) {
     const char *argument = source->arguments[source->at];
@@ -75,7 +75,7 @@ static void readable(struct operation *operation, const struct completion *compl
 
 static const struct handler readable_handler = {"url_source", readable};
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* Ends the text of a line for C; a NUL inside it is no part of a URL, and must not shorten it. */
 static const char *as_text(struct bytes line, uint8_t *end) {
@@ -110,7 +110,7 @@ static const char *url_of(struct bytes line) {
     return as_text(line, (uint8_t *)(uintptr_t)line.data + line.size);
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static bool next_line(struct url_source *source, const char **url) {
     struct bytes line;
@@ -166,7 +166,7 @@ enum url_source_next url_source_next(struct url_source *source, const char **url
     return URL_SOURCE_END;
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 void url_source_init(struct url_source *source, struct loop *loop, const char *const *arguments,
                      int count, void (*ready)(struct url_source *source)) {
@@ -190,7 +190,7 @@ void url_source_fini(struct url_source *source) {
     buffer_fini(&source->text);
 }
 
-/* ---- counting ------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static void never_ready(struct url_source *source) {
     (void)source;

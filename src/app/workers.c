@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* ---- calls from worker 0, which waits for them ---------------------------------------------- */
+/* ---- calls from worker 0, which waits for them ----------------------------------------------- */
 
 struct call {
     struct letter letter;
@@ -42,7 +42,7 @@ enum error workers_call(struct workers *workers, unsigned index,
     return call.error;
 }
 
-/* ---- standing still ------------------------------------------------------------------------- */
+/* ---- standing still -------------------------------------------------------------------------- */
 
 struct stillness {
     sem_t standing, over, gone;
@@ -87,7 +87,7 @@ void workers_stand_still(struct workers *workers, void (*run)(void *context), vo
     sem_destroy(&stillness.gone);
 }
 
-/* ---- threads -------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct start {
     struct worker *worker;

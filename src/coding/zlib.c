@@ -110,8 +110,7 @@ struct stage *stage_open_gzip(void) {
     return &stage->stage;
 }
 
-/* ---- deflate: which format? -------------------------------------------------------------------
- */
+/* ---- deflate: which format? ------------------------------------------------------------------ */
 
 /* RFC 1950 §2.2: method 8, a window of at most 32 KiB, the two bytes a multiple of 31. */
 static bool is_zlib_header(uint8_t first, uint8_t second) {

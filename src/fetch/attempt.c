@@ -15,7 +15,7 @@
 #include "fetch.h"
 #include "retry.h"
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void attempt_stop_timers(struct fetch *fetch) {
     loop_stop_timer(fetch_loop(fetch), &fetch->attempt.limit);
@@ -73,7 +73,7 @@ void attempt_time_out(struct fetch *fetch, const char *what, uint64_t limit) {
     attempt_fail_as_set(fetch);
 }
 
-/* ---- time ----------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void limit_passed(struct timer *timer) {
     struct fetch *fetch = container_of(timer, struct fetch, attempt.limit);
@@ -111,7 +111,7 @@ uint64_t attempt_step(struct fetch *fetch) {
     return took;
 }
 
-/* ---- the beginning -------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 void attempt_init(struct fetch *fetch) {
     fetch->attempt.limit.handler = &limit_handler;
@@ -163,7 +163,7 @@ void attempt_begin(struct fetch *fetch) {
     attempt_connected(fetch);
 }
 
-/* ---- the request ---------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void send_request(struct fetch_connection *connection) {
     transport_send(&connection->transport, connection->request.data + connection->request_sent,
@@ -195,7 +195,7 @@ void attempt_sent(struct fetch *fetch, size_t size, enum error error) {
         send_request(connection);
 }
 
-/* ---- the connection's end ------------------------------------------------------------------- */
+/* ---- the connection's end -------------------------------------------------------------------- */
 
 /* A pooled connection may have been closed by its server while our request was on the way: one more
  * try on a fresh one costs nothing and hides nothing, since not a byte of an answer came. */

@@ -20,7 +20,7 @@ static bool is_success(int status) {
     return status >= 200 && status <= 299;
 }
 
-/* ---- the body ------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static void body_drained(struct body *body) {
     struct fetch *fetch = container_of(body, struct fetch, attempt.body);
@@ -90,7 +90,7 @@ static void begin_body(struct fetch *fetch, const struct http_response *response
         attempt_fail(fetch, error);
 }
 
-/* ---- the response --------------------------------------------------------------------------- */
+/* ---- the response ---------------------------------------------------------------------------- */
 
 static bool is_head(const struct fetch *fetch) {
     return bytes_equal(fetch->hop.method, bytes_of("HEAD"));

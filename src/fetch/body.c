@@ -6,8 +6,7 @@
 
 static void send_chunk(struct body *body);
 
-/* ---- digesting: on the loop, or on a pool thread ----------------------------------------------
- */
+/* ---- digesting: on the loop, or on a pool thread --------------------------------------------- */
 
 static void digest_piece(struct body *body, struct bytes piece) {
     if (body->scanning)
@@ -59,8 +58,7 @@ static void digest_chunk(struct work *work) {
         save(body);
 }
 
-/* ---- the loop's side --------------------------------------------------------------------------
- */
+/* ---- the loop's side ------------------------------------------------------------------------- */
 
 static void finish(struct body *body) {
     body->finishing = false;
@@ -107,8 +105,7 @@ static void send_chunk(struct body *body) {
     pool_send(body->port, &body->work);
 }
 
-/* ---- life cycle -------------------------------------------------------------------------------
- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void init_title(struct body *body, struct http_fields fields) {
     char charset[64] = "";

@@ -22,7 +22,7 @@ static void leave_pool(struct fetch_connection *connection) {
     loop_stop_timer(session->loop, &connection->idle_timer);
 }
 
-/* ---- events of the transport ---------------------------------------------------------------- */
+/* ---- events of the transport ----------------------------------------------------------------- */
 
 static void opened(struct transport *transport) {
     struct fetch_connection *connection = connection_of(transport);
@@ -76,7 +76,7 @@ static const struct transport_events events = {
     .closed = closed,
 };
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void cancelled(struct scope_member *member) {
     connection_drop(container_of(member, struct fetch_connection, member));
@@ -160,7 +160,7 @@ enum error connection_new(struct fetch *fetch, int descriptor,
     return ERROR_NONE;
 }
 
-/* ---- pooling -------------------------------------------------------------------------------- */
+/* ---- pooling --------------------------------------------------------------------------------- */
 
 struct fetch_connection *connection_take(struct origin *origin, struct fetch *fetch,
                                          const struct address_policy *policy) {

@@ -21,7 +21,7 @@ static bool has_control(struct bytes text) {
     return false;
 }
 
-/* ---- attributes ----------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static void limit_expiry(struct cookie *cookie, int64_t now) {
     if (cookie->expiry > now + COOKIE_DAYS_MAX * DAY_SECONDS)
@@ -81,7 +81,7 @@ static void take_attributes(struct cookie *cookie, struct bytes rest, int64_t no
     }
 }
 
-/* ---- the field ------------------------------------------------------------------------------ */
+/* ---- the field ------------------------------------------------------------------------------- */
 
 bool cookie_parse(struct bytes field, int64_t now, struct cookie *cookie) {
     *cookie = (struct cookie){0};
@@ -98,7 +98,7 @@ bool cookie_parse(struct bytes field, int64_t now, struct cookie *cookie) {
     return true;
 }
 
-/* ---- promises ------------------------------------------------------------------------------- */
+/* ---- promises -------------------------------------------------------------------------------- */
 
 static bool begins_with(struct bytes text, const char *prefix) {
     size_t size = strlen(prefix);
@@ -118,7 +118,7 @@ bool cookie_keeps_promises(const struct cookie *cookie, bool host_only, struct b
     return true;
 }
 
-/* ---- where it goes -------------------------------------------------------------------------- */
+/* ---- where it goes --------------------------------------------------------------------------- */
 
 struct bytes cookie_default_path(struct bytes path) {
     size_t size = path.size;

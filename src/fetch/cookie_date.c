@@ -13,7 +13,7 @@ struct date {
     int hour, minute, second, day, month, year;
 };
 
-/* ---- tokens --------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static bool is_delimiter(uint8_t byte) {
     return byte == '\t' || (byte >= 0x20 && byte <= 0x2F) || (byte >= 0x3B && byte <= 0x40) ||
@@ -55,7 +55,7 @@ static bool take_colon(struct bytes *text) {
     return true;
 }
 
-/* ---- what a token may be -------------------------------------------------------------------- */
+/* ---- what a token may be --------------------------------------------------------------------- */
 
 static bool take_time(struct date *date, struct bytes token) {
     return take_number(&token, 1, 2, &date->hour) && take_colon(&token) &&
@@ -95,7 +95,7 @@ static void take_token(struct date *date, struct bytes token) {
         date->has_year = true;
 }
 
-/* ---- the date ------------------------------------------------------------------------------- */
+/* ---- the date -------------------------------------------------------------------------------- */
 
 static bool is_leap(int year) {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);

@@ -41,7 +41,7 @@ struct kept {
     uint8_t text[];
 };
 
-/* ---- keeping and dropping ------------------------------------------------------------------- */
+/* ---- keeping and dropping -------------------------------------------------------------------- */
 
 static struct domain *domain_find(const struct cookie_jar *jar, struct bytes name) {
     struct map_node *node = map_find(&jar->domains, name);
@@ -99,7 +99,7 @@ static void file(struct cookie_jar *jar, struct domain *domain, struct kept *kep
         jar->first_expiry = kept->expiry;
 }
 
-/* ---- bounds --------------------------------------------------------------------------------- */
+/* ---- bounds ---------------------------------------------------------------------------------- */
 
 static void drop_expired(struct cookie_jar *jar, int64_t now) {
     if (now < jar->first_expiry)
@@ -138,7 +138,7 @@ static void make_room(struct cookie_jar *jar, struct bytes domain_name) {
         drop(jar, container_of(jar->by_use.next, struct kept, use_link));
 }
 
-/* ---- setting -------------------------------------------------------------------------------- */
+/* ---- setting --------------------------------------------------------------------------------- */
 
 /* A cookie, and where it is to be filed. */
 struct setting {
@@ -297,7 +297,7 @@ enum error cookie_jar_take(struct cookie_jar *jar, const struct cookie_party *pa
     return error;
 }
 
-/* ---- getting -------------------------------------------------------------------------------- */
+/* ---- getting --------------------------------------------------------------------------------- */
 
 /* A name of 253 letters has no more labels than this; one that is longer has no cookies above. */
 enum { LABELS_MAX = 128 };
@@ -402,7 +402,7 @@ enum error cookie_jar_append(struct cookie_jar *jar, const struct cookie_party *
     return ERROR_NONE;
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 size_t cookie_jar_size(const struct cookie_jar *jar) {
     return jar->count;

@@ -20,7 +20,7 @@
 #include "fetch.h"
 #include "retry.h"
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void fetch_set_error(struct fetch *fetch, enum error error, const char *format, ...) {
     va_list arguments;
@@ -103,7 +103,7 @@ static void total_passed(struct timer *timer) {
 static const struct scope_member_handler member_handler = {"fetch", cancelled};
 static const struct timer_handler total_handler = {"fetch_total_timeout", total_passed};
 
-/* ---- slots ---------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 void fetch_release_slot(struct fetch *fetch) {
     struct origin *origin = fetch->origin;
@@ -132,7 +132,7 @@ void fetch_begin(struct fetch *fetch) {
     attempt_begin(fetch);
 }
 
-/* ---- redirects ------------------------------------------------------------------------------ */
+/* ---- redirects ------------------------------------------------------------------------------- */
 
 static enum error set_final_url(struct fetch *fetch) {
     struct buffer *href = &fetch->session->scratch;
@@ -170,7 +170,7 @@ static void follow(struct fetch *fetch) {
     queue_again(fetch);
 }
 
-/* ---- trying again --------------------------------------------------------------------------- */
+/* ---- trying again ---------------------------------------------------------------------------- */
 
 static void pause_over(struct timer *timer) {
     struct fetch *fetch = container_of(timer, struct fetch, pause);
@@ -223,7 +223,7 @@ void fetch_attempt_over(struct fetch *fetch) {
         end(fetch);
 }
 
-/* ---- the beginning -------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 /* Errors of the URL are results like any other, and come as late. */
 static void start(struct fetch *fetch) {

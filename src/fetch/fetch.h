@@ -77,7 +77,7 @@ struct fetch {
     struct fetch_result result;
 };
 
-/* ---- fetch.c -------------------------------------------------------------------------------- */
+/* ---- fetch.c --------------------------------------------------------------------------------- */
 
 /* Cancels it if it has not begun. */
 void fetch_cancel_unbegun(struct fetch *fetch);
@@ -100,7 +100,7 @@ static inline struct loop *fetch_loop(const struct fetch *fetch) {
     return fetch->session->loop;
 }
 
-/* ---- attempt.c ------------------------------------------------------------------------------ */
+/* ---- attempt.c ------------------------------------------------------------------------------- */
 
 void attempt_init(struct fetch *fetch);
 
@@ -140,12 +140,12 @@ void attempt_sent(struct fetch *fetch, size_t size, enum error error);
 void attempt_received(struct fetch *fetch, struct bytes data);
 void attempt_ended(struct fetch *fetch, enum error error);
 
-/* ---- attempt_response.c --------------------------------------------------------------------- */
+/* ---- attempt_response.c ---------------------------------------------------------------------- */
 
 /* The response is whole; `kept` says that the connection may carry another request. */
 void attempt_complete(struct fetch *fetch, bool kept);
 
-/* ---- connect.c ------------------------------------------------------------------------------ */
+/* ---- connect.c ------------------------------------------------------------------------------- */
 
 /* False if the URL itself, asked through a proxy, leads to an address that is not allowed. */
 bool connect_is_allowed(struct fetch *fetch);
@@ -158,7 +158,7 @@ void connect_opened(struct fetch *fetch);
 /* Gives up what connect_begin() began. */
 void connect_abandon(struct fetch *fetch);
 
-/* ---- tunnel.c ------------------------------------------------------------------------------- */
+/* ---- tunnel.c -------------------------------------------------------------------------------- */
 
 /* Asks the proxy that the connection leads to for the way on: connect_opened() or attempt_fail()
  * follows. */
@@ -167,7 +167,7 @@ void tunnel_begin(struct fetch *fetch);
 void tunnel_sent(struct fetch *fetch, size_t size, enum error error);
 void tunnel_received(struct fetch *fetch, struct bytes data);
 
-/* ---- head.c --------------------------------------------------------------------------------- */
+/* ---- head.c ---------------------------------------------------------------------------------- */
 
 /* Writes the request's head and body. */
 enum error head_write(struct fetch *fetch, struct buffer *out);

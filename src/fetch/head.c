@@ -27,7 +27,7 @@ bool fetch_method_is_allowed(struct bytes method) {
            !bytes_equal_ignoring_case(method, bytes_of("TRACE"));
 }
 
-/* ---- fields --------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 struct head {
     const struct fetch *fetch;
@@ -94,7 +94,7 @@ static void add_all(struct head *head, struct bytes cookies) {
     add_requested(head);
 }
 
-/* ---- the head ------------------------------------------------------------------------------- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 /* A method that means something for its body says so when there is none (RFC 9110 §8.6). */
 static int64_t content_length(const struct fetch *fetch, struct bytes body) {

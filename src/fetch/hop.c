@@ -21,7 +21,7 @@ static bool is_one_of(struct bytes name, const char *const *names) {
     return *names != NULL;
 }
 
-/* ---- circles -------------------------------------------------------------------------------- */
+/* ---- circles --------------------------------------------------------------------------------- */
 
 static enum error mark_seen(struct hop *hop, bool *repeated) {
     struct buffer text = {0};
@@ -38,7 +38,7 @@ static enum error mark_seen(struct hop *hop, bool *repeated) {
     return error == ERROR_NONE ? buffer_append(&hop->seen, &hash, sizeof hash) : error;
 }
 
-/* ---- the way -------------------------------------------------------------------------------- */
+/* ---- the way --------------------------------------------------------------------------------- */
 
 enum error hop_init(struct hop *hop, const struct fetch_request *request) {
     *hop = (struct hop){.method = request->method.size > 0 ? request->method : bytes_of("GET"),

@@ -8,7 +8,7 @@
 
 enum { V4_BITS = 32, V6_BITS = 128, ADDRESS_BYTES = 16, TEXT_MAX = 64 };
 
-/* ---- who is asked directly ------------------------------------------------------------------ */
+/* ---- who is asked directly ------------------------------------------------------------------- */
 
 /* Reads an address literal; returns its bits, 0: it is none. */
 static unsigned read_address(struct bytes text, uint8_t address[ADDRESS_BYTES]) {
@@ -100,7 +100,7 @@ bool proxy_list_names(struct bytes list, const struct url *url) {
     return false;
 }
 
-/* ---- which proxy ---------------------------------------------------------------------------- */
+/* ---- which proxy ----------------------------------------------------------------------------- */
 
 const struct proxy *proxies_find(const struct proxies *proxies, const struct url *url) {
     const struct proxy *proxy = url->scheme == URL_HTTPS ? proxies->for_https : proxies->for_http;
@@ -109,7 +109,7 @@ const struct proxy *proxies_find(const struct proxies *proxies, const struct url
     return proxy_list_names(bytes_of(proxies->none_for), url) ? NULL : proxy;
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int hex_digit(uint8_t byte) {
     if (byte >= '0' && byte <= '9')

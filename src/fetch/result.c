@@ -16,7 +16,7 @@ void fetch_result_fini(struct fetch_result *result) {
     *result = (struct fetch_result){0};
 }
 
-/* ---- kinds of error ------------------------------------------------------------------------- */
+/* ---- kinds of error -------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {
     "url",
@@ -122,7 +122,7 @@ const char *fetch_error_kind(enum error error) {
     }
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static enum error append_member(struct buffer *out, const char *key, const char *text) {
     enum error error = buffer_append_text(out, key);
@@ -220,7 +220,7 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
     return error == ERROR_NONE ? buffer_append_byte(out, '}') : error;
 }
 
-/* ---- text ----------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* A title comes from a stranger: control characters must not reach a terminal. */
 static enum error append_visible(struct buffer *out, const char *text) {
@@ -246,7 +246,7 @@ enum error fetch_result_append_text(const struct fetch_result *result, struct bu
     return error == ERROR_NONE ? append_visible(out, what) : error;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------ */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

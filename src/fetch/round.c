@@ -9,7 +9,7 @@ enum place { PLACE_AWAITED, PLACE_ARRIVED, PLACE_SKIPPED };
 
 static void pull(struct round *round);
 
-/* ---- results in order ----------------------------------------------------------------------- */
+/* ---- results in order ------------------------------------------------------------------------ */
 
 /* A result for whose URL there was no memory says so with an empty one. */
 static void lend(struct round *round, const struct fetch_result *result) {
@@ -87,7 +87,7 @@ static void give_result(struct round *round, const char *url, enum error error) 
     keep(round, &result);
 }
 
-/* ---- pulling -------------------------------------------------------------------------------- */
+/* ---- pulling --------------------------------------------------------------------------------- */
 
 static void start_one(struct round *round, const struct fetch_request *request) {
     size_t index = round->started;
@@ -119,7 +119,7 @@ static void pull(struct round *round) {
         scope_join(&round->scope);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void scope_ended(struct scope *scope) {
     struct round *round = container_of(scope, struct round, scope);

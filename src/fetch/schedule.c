@@ -44,7 +44,7 @@ static struct loop *loop_of(const struct schedule *schedule) {
     return session_loop(schedule->session);
 }
 
-/* ---- one round of a group ------------------------------------------------------------------- */
+/* ---- one round of a group -------------------------------------------------------------------- */
 
 static uint64_t wall(const struct schedule *schedule) {
     return ring_wall(loop_of(schedule)->ring);
@@ -135,7 +135,7 @@ static void time_came(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
 
-/* ---- stopping ------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void schedule_free(struct schedule *schedule) {
     for (size_t i = 0; schedule->groups != NULL && i < schedule->group_count; i++)
@@ -177,7 +177,7 @@ void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(v
     finish_if_over(schedule);
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static struct group *group_for(struct schedule *schedule, uint64_t every) {
     for (size_t i = 0; i < schedule->group_count; i++)

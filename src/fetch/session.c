@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "fetch.h"
 
-/* ---- origins -------------------------------------------------------------------------------- */
+/* ---- origins --------------------------------------------------------------------------------- */
 
 static enum error origin_key(const struct url *url, const struct trust *trust, struct buffer *key) {
     buffer_clear(key);
@@ -66,7 +66,7 @@ void origin_collect(struct origin *origin) {
     memory_free(origin);
 }
 
-/* ---- slots ---------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static void note_readiness(struct origin *origin) {
     struct session *session = origin->session;
@@ -127,7 +127,7 @@ void session_release(struct origin *origin) {
     origin_collect(origin);
 }
 
-/* ---- pauses --------------------------------------------------------------------------------- */
+/* ---- pauses ---------------------------------------------------------------------------------- */
 
 static void pause_over(struct timer *timer) {
     struct origin *origin = container_of(timer, struct origin, pause);
@@ -151,7 +151,7 @@ static void end_pause(struct map_node *node, void *context) {
     origin_collect(origin);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void finish_close(void *context) {
     struct session *session = context;

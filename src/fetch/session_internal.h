@@ -78,7 +78,7 @@ struct fetch_connection {
     bool tunnelling;        /* its proxy has not opened the way yet */
 };
 
-/* ---- session.c: slots and origins ----------------------------------------------------------- */
+/* ---- session.c: slots and origins ------------------------------------------------------------ */
 
 /*
  * Queues a fetch for a slot of its origin, made of its URL and trust; fetch_begin() follows. With
@@ -98,7 +98,7 @@ void origin_pause(struct origin *origin, uint64_t delay);
 /* Frees an origin that nothing refers to any more. */
 void origin_collect(struct origin *origin);
 
-/* ---- trust.c: TLS contexts ------------------------------------------------------------------ */
+/* ---- trust.c: TLS contexts ------------------------------------------------------------------- */
 
 /* The session's trust with these options, or NULL for want of memory. */
 struct trust *trust_of(struct session *session, const struct tls_client_options *options);
@@ -108,7 +108,7 @@ enum error trust_open(struct trust *trust, struct tls_detail *detail);
 
 void trust_free_all(struct session *session);
 
-/* ---- connection.c: the pool ----------------------------------------------------------------- */
+/* ---- connection.c: the pool ------------------------------------------------------------------ */
 
 /*
  * The most recently used idle connection of an origin, among those to an address that the policy

@@ -145,7 +145,7 @@ static void pop_to(struct title_tree *tree, uint8_t depth) {
     }
 }
 
-/* ---- open HTML elements --------------------------------------------------------------------- */
+/* ---- open HTML elements ---------------------------------------------------------------------- */
 
 /* How many are open of those whose names fall together: more than really are, since many end
  * without an end tag, but rarely fewer. */
@@ -168,7 +168,7 @@ static bool is_never_closed(enum title_tag tag) {
     return tag == TITLE_TAG_BREAKOUT_START || tag == TITLE_TAG_ROOT;
 }
 
-/* ---- tags ----------------------------------------------------------------------------------- */
+/* ---- tags ------------------------------------------------------------------------------------ */
 
 static enum title_content start_html(struct title_tree *tree, enum title_tag tag, uint32_t hash,
                                      unsigned flags) {

@@ -10,7 +10,7 @@ enum { FULL_HOURS = 24 };
 
 enum { FAILURES_MAX = 32 }; /* further ones change nothing */
 
-/* ---- validators ----------------------------------------------------------------------------- */
+/* ---- validators ------------------------------------------------------------------------------ */
 
 static char *copy_text(const char *text) {
     return text == NULL ? NULL : memory_copy_text(text, strlen(text));
@@ -54,7 +54,7 @@ struct fetch_request watched_request(const struct watched *watched, uint64_t now
     return request;
 }
 
-/* ---- failures ------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* A clock that was set back does not make anybody wait longer than was said. */
 bool watched_is_due(const struct watched *watched, uint64_t now) {
@@ -92,7 +92,7 @@ void watched_note_failure(struct watched *watched, const struct fetch_result *re
     watched->due = now + watched->delay;
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 struct fetch_result watched_complete(const struct watched *watched,
                                      const struct fetch_result *result) {
@@ -128,7 +128,7 @@ bool watched_take(struct watched *watched, const struct fetch_result *result, ui
     return true;
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static bool restore(struct watched *watched, const struct schedule_memory *memory) {
     struct fetch_result *last = &watched->last;

@@ -34,7 +34,7 @@ struct parser {
 
 static const uint16_t default_ports[] = {[URL_HTTP] = 80, [URL_HTTPS] = 443};
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Is the byte at `index` a slash of either kind? */
 static bool is_slash(struct bytes text, size_t index) {
@@ -64,7 +64,7 @@ static size_t size_before(struct bytes text, char byte) {
     return size;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void end_part(struct parser *parser, enum part part) {
     parser->ends[part] = parser->url->text.size;
@@ -83,7 +83,7 @@ static enum error encode_part(struct parser *parser, enum part part, struct byte
     return error;
 }
 
-/* ---- user name, password, host, port -------------------------------------------------------- */
+/* ---- user name, password, host, port --------------------------------------------------------- */
 
 /* Cuts off "user:password@", where only the last '@' counts: what stands before that. */
 static struct bytes take_credentials(struct bytes *authority) {
@@ -170,7 +170,7 @@ static enum error inherit_authority(struct parser *parser) {
     return error;
 }
 
-/* ---- path ----------------------------------------------------------------------------------- */
+/* ---- path ------------------------------------------------------------------------------------ */
 
 /* How many dots the segment is, each perhaps written as %2e; 0 if it is anything else. */
 static size_t count_dots(struct bytes segment) {
@@ -222,7 +222,7 @@ static enum error parse_path(struct parser *parser) {
     return error;
 }
 
-/* ---- query and fragment --------------------------------------------------------------------- */
+/* ---- query and fragment ---------------------------------------------------------------------- */
 
 /* The query is what stands before '#', or all; without one of its own the URL has `inherited`'s. */
 static enum error parse_query(struct parser *parser, const struct url *inherited) {
@@ -248,7 +248,7 @@ static enum error parse_fragment(struct parser *parser) {
     return encode_part(parser, PART_FRAGMENT, fragment, URL_PERCENT_FRAGMENT);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* "https://host/path", with any number of slashes. */
 static enum error parse_absolute(struct parser *parser) {

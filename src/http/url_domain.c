@@ -54,7 +54,7 @@ static int lookup(const char *label, int flags, char **out) {
     return code;
 }
 
-/* ---- labels that libidn2 refuses too readily ------------------------------------------------ */
+/* ---- labels that libidn2 refuses too readily ------------------------------------------------- */
 
 static bool is_right_to_left(uint32_t character) {
     return (character >= 0x590 && character <= 0x8ff) || character == 0x200f ||
@@ -142,7 +142,7 @@ static int relaxed_punycode_check(char *label) {
     return result;
 }
 
-/* ---- labels --------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 static bool is_ascii(struct bytes text) {
     for (size_t i = 0; i < text.size; i++)

@@ -10,7 +10,7 @@ struct grant {
     struct token_claims claims;
 };
 
-/* ---- origins -------------------------------------------------------------------------------- */
+/* ---- origins --------------------------------------------------------------------------------- */
 
 static bool is_admitted(const struct access *access, struct bytes origin) {
     for (size_t i = 0; i < access->origin_count; i++) {
@@ -31,7 +31,7 @@ bool access_admits_origin(const struct access *access, struct http_fields fields
     return http_fields_count(fields, "Origin") == 1 && is_admitted(access, origin);
 }
 
-/* ---- tokens --------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static bool starts_with(struct bytes text, const char *start, struct bytes *rest) {
     struct bytes prefix = bytes_of(start);
@@ -120,7 +120,7 @@ enum error access_identify(const struct access *access, const struct http_reques
     return error == ERROR_NONE ? access_identify_token(access, token, now, grant) : error;
 }
 
-/* ---- rights --------------------------------------------------------------------------------- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 static enum error judge(enum access_right right, const struct grant *grant,
                         const struct token_channels *channels, struct bytes channel, uint64_t now) {
@@ -171,7 +171,7 @@ void access_refuse(struct http_connection *connection, enum error error) {
     buffer_fini(&text);
 }
 
-/* ---- grants --------------------------------------------------------------------------------- */
+/* ---- grants ---------------------------------------------------------------------------------- */
 
 struct bytes grant_subject(const struct grant *grant) {
     return grant == NULL ? (struct bytes){0} : buffer_bytes(&grant->claims.subject);

@@ -29,7 +29,7 @@ void accounts_fini(struct accounts *accounts) {
     pthread_mutex_destroy(&accounts->lock);
 }
 
-/* ---- homes come and go ---------------------------------------------------------------------- */
+/* ---- homes come and go ----------------------------------------------------------------------- */
 
 static struct account *account_new(struct accounts *accounts, struct bytes name) {
     struct named_account *named = memory_allocate_zeroed(sizeof *named + name.size + 1);
@@ -87,7 +87,7 @@ void accounts_close(struct accounts *accounts, struct home *home) {
     pthread_mutex_unlock(&accounts->lock);
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Of messages: the readers of the renditions before that of presence. */
 struct channel_totals home_totals(const struct home *home) {

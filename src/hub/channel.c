@@ -7,7 +7,7 @@
 #include "presence.h"
 #include "worker.h"
 
-/* ---- what the home tells -------------------------------------------------------------------- */
+/* ---- what the home tells --------------------------------------------------------------------- */
 
 static void step_into_first(struct channel *channel, struct list_node *subscriptions) {
     list_for_each (node, subscriptions)
@@ -67,7 +67,7 @@ static void flush(struct task *task) {
 
 static const struct task_handler flush_handler = {"hub_flush", flush};
 
-/* ---- joining and leaving the home ----------------------------------------------------------- */
+/* ---- joining and leaving the home ------------------------------------------------------------ */
 
 static void deliver_join(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);
@@ -223,7 +223,7 @@ void channel_left(struct channel *channel, struct join *join) {
         channel_free(channel);
 }
 
-/* ---- subscribing ---------------------------------------------------------------------------- */
+/* ---- subscribing ----------------------------------------------------------------------------- */
 
 /* Channels of one name stand side by side, one for each rendition. */
 static struct bytes make_key(char *out, struct bytes name, enum rendition_kind kind) {

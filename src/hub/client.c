@@ -26,7 +26,7 @@ enum { PING_JITTER_PER_CENT = 10, IDLE_BYTES_MAX = 512 };
 /* While it is idle, a plain client has no memory but this and what the allocator keeps with it. */
 _Static_assert(sizeof(struct client) + sizeof(size_t) <= IDLE_BYTES_MAX, "an idle client is small");
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void client_note_reason(struct client *client, enum close_reason reason) {
     if (client->reason == CLOSE_REASON_COUNT)
@@ -89,7 +89,7 @@ void client_finish(struct client *client, enum close_reason reason) {
     client_serve(client);
 }
 
-/* ---- time ----------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* How long its token still holds; UINT64_MAX if it has none, or one that never ends. */
 static uint64_t time_of_grant(const struct client *client) {
@@ -160,7 +160,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"hub_client_timer", timed_out};
 
-/* ---- the connection's beginning and end ----------------------------------------------------- */
+/* ---- the connection's beginning and end ------------------------------------------------------ */
 
 static void count_close(struct client *client) {
     struct hub_worker *worker = worker_of(client);

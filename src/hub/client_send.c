@@ -9,7 +9,7 @@
 
 enum { REST_MAX = 64 * 1024 }; /* of a half-sent message that is still sent to one who is closed */
 
-/* ---- its own output ------------------------------------------------------------------------- */
+/* ---- its own output -------------------------------------------------------------------------- */
 
 enum error client_queue_output(struct client *client, const void *data, size_t size) {
     if (client->output == NULL) {
@@ -61,7 +61,7 @@ void client_free_output(struct client *client) {
     client->output = NULL;
 }
 
-/* ---- sending -------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static enum slow_reader_policy policy_of(const struct seat *seat) {
     return seat->subscription.channel->settings.slow_reader;
@@ -163,7 +163,7 @@ void client_serve(struct client *client) {
         serve_many(client);
 }
 
-/* ---- slow readers --------------------------------------------------------------------------- */
+/* ---- slow readers ---------------------------------------------------------------------------- */
 
 /* Moves the rest of a half-sent message in front of the output, so that the log's segment is free.
  */
@@ -252,7 +252,7 @@ void client_check_progress(struct client *client) {
     client_close(client, CLOSE_REASON_SLOW_READER);
 }
 
-/* ---- sent ----------------------------------------------------------------------------------- */
+/* ---- sent ------------------------------------------------------------------------------------ */
 
 static void log_sent(struct client *client, struct seat *seat, size_t size) {
     struct hub_statistics *statistics = &worker_of(client)->statistics;

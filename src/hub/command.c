@@ -32,7 +32,7 @@ static void fail(struct reader_state *state, const char *fault) {
         state->fault = fault;
 }
 
-/* ---- strings -------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static int hexadecimal(uint8_t digit) {
     if (digit >= '0' && digit <= '9')
@@ -132,7 +132,7 @@ static struct bytes take_string(struct reader_state *state) {
     return bytes_make(state->strings->data + start, state->strings->size - start);
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool ends_word(uint8_t byte) {
     return strchr(" \t\r\n,}", byte) != NULL;

@@ -14,7 +14,7 @@ static void answer_ping(struct client *client, const struct command *command) {
     dialog_reply(client, &out, error);
 }
 
-/* ---- commands ------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 struct verb {
     const char *type;

@@ -11,7 +11,7 @@
 
 enum { HISTORY_USUAL = 100 };
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void finish_request(struct request *request, struct buffer *out, enum error error) {
     struct client *client = request->client;
@@ -74,7 +74,7 @@ static void query_answered(struct request *request) {
     finish_request(request, &out, error);
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static struct request *ask(struct client *client, const struct command *command,
                            enum request_kind kind, struct bytes payload) {

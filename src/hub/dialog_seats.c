@@ -11,7 +11,7 @@
 #include "dialog.h"
 #include "target.h"
 
-/* ---- seats ---------------------------------------------------------------------------------- */
+/* ---- seats ----------------------------------------------------------------------------------- */
 
 /* A name has no NUL, so with the one behind it it is another key. */
 static struct bytes key_of(const char *name, size_t size, bool watches) {
@@ -89,7 +89,7 @@ void dialog_make_ready(struct client *client) {
         map_visit(&client->dialog->seats, make_ready, NULL);
 }
 
-/* ---- subscribing ---------------------------------------------------------------------------- */
+/* ---- subscribing ----------------------------------------------------------------------------- */
 
 static bool start_of(const struct command *command, struct start *start) {
     *start = (struct start){.place = PLACE_HEAD};

@@ -18,7 +18,7 @@ enum drain_step { DRAIN_QUIET, DRAIN_TELL, DRAIN_CLOSE, DRAIN_FINISH, DRAIN_OVER
 
 static void begin_step(struct hub *hub);
 
-/* ---- on every worker ------------------------------------------------------------------------ */
+/* ---- on every worker ------------------------------------------------------------------------- */
 
 static void deliver_answer(struct letter *letter) {
     struct drain_letter *answer = container_of(letter, struct drain_letter, letter);
@@ -152,7 +152,7 @@ static void deliver_step(struct letter *letter) {
 
 static const struct letter_handler step_handler = {"hub_drain", deliver_step};
 
-/* ---- on worker 0 ---------------------------------------------------------------------------- */
+/* ---- on worker 0 ----------------------------------------------------------------------------- */
 
 static void begin_step(struct hub *hub) {
     if (hub->drain_step == DRAIN_OVER) {

@@ -9,7 +9,7 @@
 #include "worker.h"
 #include "ws/frame_encode.h"
 
-/* ---- making and finding --------------------------------------------------------------------- */
+/* ---- making and finding ---------------------------------------------------------------------- */
 
 void home_init_log(const struct home *home, struct log *log) {
     const struct retention retention = {
@@ -111,7 +111,7 @@ enum error home_look_up(struct hub_worker *worker, struct bytes name, struct hom
     return home_find(worker, name, home);
 }
 
-/* ---- appending ------------------------------------------------------------------------------ */
+/* ---- appending ------------------------------------------------------------------------------- */
 
 /* Encodes for every live rendition and makes room in its log. Nothing is appended yet. */
 static enum error prepare(struct home *home, const struct published *message,
@@ -204,7 +204,7 @@ void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
         loop_send(worker->hub->workers[publish->sender].loop, &publish->letter);
 }
 
-/* ---- collecting ----------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 static bool hints_are_home(const struct home *home) {
     for (unsigned i = 0; i < RENDITION_COUNT * home->worker->hub->worker_count; i++)

@@ -12,7 +12,7 @@
 /* Where the log of a late rendition begins, so that its past fits in front. */
 #define RENDITION_BEGINNING ((uint64_t)1 << 62)
 
-/* ---- telling readers ------------------------------------------------------------------------ */
+/* ---- telling readers ------------------------------------------------------------------------- */
 
 static void deliver_segment(struct letter *letter) {
     struct view_segment *at = container_of(letter, struct view_segment, letter);
@@ -100,7 +100,7 @@ void homes_tell(struct hub_worker *worker) {
     map_visit(&worker->homes, tell, NULL);
 }
 
-/* ---- joining and leaving -------------------------------------------------------------------- */
+/* ---- joining and leaving --------------------------------------------------------------------- */
 
 static void deliver_join_answer(struct letter *letter) {
     struct join *join = container_of(letter, struct join, letter);

@@ -64,7 +64,7 @@ static enum error append_place(struct buffer *out, const struct request *request
                          (const char *)request->data, request->epoch, request->offset);
 }
 
-/* ---- publishing ----------------------------------------------------------------------------- */
+/* ---- publishing ------------------------------------------------------------------------------ */
 
 static void published(struct request *request) {
     struct client *client = take_back(request);
@@ -160,7 +160,7 @@ static void publish(struct client *client, const struct http_request *request,
     }
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static void described(struct request *request) {
     struct client *client = take_back(request);
@@ -250,7 +250,7 @@ static void ask(struct client *client, const struct target *target) {
            "since is OFFSET or EPOCH:OFFSET, and limit a whole number");
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void refuse_method(struct client *client) {
     const struct http_field allow = {bytes_of("Allow"), bytes_of("GET, POST")};

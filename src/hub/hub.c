@@ -10,7 +10,7 @@
 
 enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024 };
 
-/* ---- names and homes ------------------------------------------------------------------------ */
+/* ---- names and homes ------------------------------------------------------------------------- */
 
 static bool is_name_character(uint8_t byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -40,7 +40,7 @@ bool hub_worker_takes_name(struct hub_worker *worker, struct bytes name) {
     return false;
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static struct target parse_target(struct hub_worker *worker, struct bytes text) {
     struct target target = target_parse(text);
@@ -81,7 +81,7 @@ static const struct http_server_events server_events = {
     .closed = client_handle_http_closed,
 };
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 enum error hub_new(const struct hub_options *options, struct loop *const *loops,
                    unsigned worker_count, struct hub **hub_out) {
@@ -165,7 +165,7 @@ void hub_start(struct hub *hub, unsigned index) {
     loop_start_timer(worker->loop, &worker->collect, worker->loop->now + COLLECT_SECONDS * SECOND);
 }
 
-/* ---- other options -------------------------------------------------------------------------- */
+/* ---- other options --------------------------------------------------------------------------- */
 
 static struct channel_settings new_settings(const struct hub_worker *worker, const char *name,
                                             const struct channel_settings *old) {

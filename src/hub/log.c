@@ -18,7 +18,7 @@ enum {
     BYTES_PER_MARK = 32,
 };
 
-/* ---- segments ------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 void segment_reference(struct segment *segment) {
     atomic_fetch_add_explicit(&segment->references, 1, memory_order_relaxed);
@@ -65,7 +65,7 @@ static bool takes(const struct segment *segment, size_t size, uint64_t now) {
            now - segment->made <= UINT32_MAX * MILLISECOND;
 }
 
-/* ---- the log -------------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 void log_init(struct log *log, const struct retention *retention, unsigned workers) {
     *log = (struct log){.retention = *retention, .workers = workers};
@@ -158,7 +158,7 @@ enum error log_append(struct log *log, const struct bytes *parts, size_t count, 
     return ERROR_NONE;
 }
 
-/* ---- retention ------------------------------------------------------------------------------ */
+/* ---- retention ------------------------------------------------------------------------------- */
 
 /* The oldest segment that the tail is in; the writer's own reads need no ordering. */
 static struct segment *tail_segment(const struct log *log) {
@@ -235,7 +235,7 @@ void log_trim_to(struct log *log, uint64_t tail_offset) {
     }
 }
 
-/* ---- the past ------------------------------------------------------------------------------- */
+/* ---- the past -------------------------------------------------------------------------------- */
 
 void log_prepend(struct log *log, struct log *before) {
     const struct segment *first = list_is_empty(&log->segments) ? NULL : tail_segment(log);

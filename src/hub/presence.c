@@ -25,7 +25,7 @@ static void member_free(struct member *member) {
     memory_free(member);
 }
 
-/* ---- at home -------------------------------------------------------------------------------- */
+/* ---- at home --------------------------------------------------------------------------------- */
 
 void presence_init_log(const struct home *home, struct log *log) {
     const struct retention retention = {
@@ -123,7 +123,7 @@ enum error presence_describe(const struct home *home, unsigned limit, struct buf
     return error == ERROR_NONE ? buffer_append_byte(out, ']') : error;
 }
 
-/* ---- on the subscriber's worker ------------------------------------------------------------- */
+/* ---- on the subscriber's worker -------------------------------------------------------------- */
 
 static const struct letter_handler enter_handler = {"hub_presence_enter", deliver_enter};
 static const struct letter_handler leave_handler = {"hub_presence_leave", deliver_leave};

@@ -39,7 +39,7 @@ void request_forget(struct client *client) {
     client->request = NULL;
 }
 
-/* ---- at home: publishing -------------------------------------------------------------------- */
+/* ---- at home: publishing --------------------------------------------------------------------- */
 
 /* The next line that is not empty, without its end. */
 static bool next_line(struct bytes *text, struct bytes *line) {
@@ -94,7 +94,7 @@ static enum error publish(struct request *request, struct home *home) {
     return error;
 }
 
-/* ---- at home: asking ------------------------------------------------------------------------ */
+/* ---- at home: asking ------------------------------------------------------------------------- */
 
 static enum error describe(struct request *request, struct home *home) {
     const struct log *history = home_history(home);
@@ -164,7 +164,7 @@ static enum error perform(struct request *request, struct hub_worker *worker) {
     return error;
 }
 
-/* ---- there and back ------------------------------------------------------------------------- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 /* Only one message of a client's own can be stepped over, and lines have no source. */
 static void deliver_answer(struct letter *letter) {

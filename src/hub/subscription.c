@@ -4,7 +4,7 @@
 
 #include "channel.h"
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Moves the cursor over own messages that it stands at, and shortens `range` to what comes before
  * the next own message. */
@@ -84,7 +84,7 @@ uint64_t subscription_jump(struct subscription *subscription) {
     return head - 1 - before;
 }
 
-/* ---- own messages --------------------------------------------------------------------------- */
+/* ---- own messages ---------------------------------------------------------------------------- */
 
 /* Is the client at the head, so that its new message is the next thing that its cursor meets? */
 static bool stands_at_own(struct subscription *source, uint64_t offset) {

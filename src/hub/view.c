@@ -56,7 +56,7 @@ static struct view_segment *after(const struct view *view, const struct view_seg
     return next == &view->segments ? NULL : container_of(next, struct view_segment, link);
 }
 
-/* ---- placing -------------------------------------------------------------------------------- */
+/* ---- placing --------------------------------------------------------------------------------- */
 
 static void enter(struct cursor *cursor, struct view_segment *at, uint32_t message,
                   uint32_t position) {
@@ -119,7 +119,7 @@ void cursor_remove(struct cursor *cursor) {
     *cursor = (struct cursor){0};
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A segment is announced behind the last byte of the one before it. */
 struct bytes cursor_next_range(struct view *view, struct cursor *cursor) {
@@ -186,7 +186,7 @@ struct bytes cursor_rest_of_message(const struct cursor *cursor) {
                       message_end(cursor) - cursor->position);
 }
 
-/* ---- letting go ----------------------------------------------------------------------------- */
+/* ---- letting go ------------------------------------------------------------------------------ */
 
 struct view_segment *view_fallen_behind(const struct view *view, uint64_t tail) {
     list_for_each (node, &view->segments) {

@@ -22,7 +22,7 @@ void loop_fini(struct loop *loop) {
     assert(atomic_load(&loop->mailbox) == NULL);
 }
 
-/* ---- sight: how long callbacks hold the loop ------------------------------------------------ */
+/* ---- sight: how long callbacks hold the loop ------------------------------------------------- */
 
 static void count_slow(struct loop *loop, const char *name, uint64_t duration) {
     for (size_t i = 0; i < SLOW_NAMES; i++) {
@@ -48,7 +48,7 @@ static void callback_returned(struct loop *loop, const char *name) {
         count_slow(loop, name, loop->now - before);
 }
 
-/* ---- the four kinds of callback ------------------------------------------------------------- */
+/* ---- the four kinds of callback -------------------------------------------------------------- */
 
 static void dispatch_completion(void *context, struct operation *operation,
                                 const struct completion *completion) {
@@ -107,7 +107,7 @@ static void run_tasks(struct loop *loop, struct list_node *tasks) {
     }
 }
 
-/* ---- turning -------------------------------------------------------------------------------- */
+/* ---- turning --------------------------------------------------------------------------------- */
 
 static bool has_work(const struct loop *loop) {
     return !list_is_empty(&loop->ready) || !list_is_empty(&loop->turn_end) ||
@@ -157,7 +157,7 @@ void loop_stop(struct loop *loop) {
     loop->stopping = true;
 }
 
-/* ---- asking for callbacks ------------------------------------------------------------------- */
+/* ---- asking for callbacks -------------------------------------------------------------------- */
 
 static void post_to(struct list_node *list, struct task *task) {
     assert(task->handler != NULL);

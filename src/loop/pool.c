@@ -16,7 +16,7 @@ struct pool {
     pthread_t threads[];
 };
 
-/* ---- on the pool's threads ------------------------------------------------------------------ */
+/* ---- on the pool's threads ------------------------------------------------------------------- */
 
 static struct work *take_work(struct pool *pool) {
     pthread_mutex_lock(&pool->lock);
@@ -41,7 +41,7 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-/* ---- on a loop's thread --------------------------------------------------------------------- */
+/* ---- on a loop's thread ---------------------------------------------------------------------- */
 
 static void deliver_done(struct letter *letter) {
     struct work *work = container_of(letter, struct work, letter);
@@ -90,7 +90,7 @@ void pool_send(struct pool_port *port, struct work *work) {
     loop_post_turn_end(port->loop, &port->flush);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void stop_threads(struct pool *pool) {
     pthread_mutex_lock(&pool->lock);

@@ -6,7 +6,7 @@
 
 static _Atomic uint64_t untaken_errors;
 
-/* ---- cancelling ----------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 /* A member is moved to `ending` before it is asked, since it may leave at once. */
 void scope_cancel(struct scope *scope) {
@@ -25,7 +25,7 @@ static void cancel_place(struct scope_member *place) {
 
 static const struct scope_member_handler place_handler = {"scope", cancel_place};
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void end_if_empty(struct scope *scope) {
     if (scope->joined && scope_is_empty(scope))
@@ -50,7 +50,7 @@ static void deadline_passed(struct timer *timer) {
 
 static const struct timer_handler deadline_handler = {"scope_deadline", deadline_passed};
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 void scope_init(struct scope *scope, struct loop *loop, struct scope *parent,
                 enum scope_policy policy, void (*ended)(struct scope *scope)) {

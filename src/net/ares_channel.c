@@ -84,7 +84,7 @@ static enum error error_from_ares(int status) {
     }
 }
 
-/* ---- time-outs ------------------------------------------------------------------------------ */
+/* ---- time-outs ------------------------------------------------------------------------------- */
 
 static void restart_timer(struct ares_channel_on_loop *channel) {
     struct timeval wait;
@@ -112,7 +112,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timeout_handler = {"dns_timeout", timed_out};
 
-/* ---- sockets -------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static void finish_if_drained(struct ares_channel_on_loop *channel) {
     if (channel->closing && list_is_empty(&channel->watches))
@@ -175,7 +175,7 @@ static void socket_state_changed(void *context, ares_socket_t socket, int readab
         ring_cancel(watch->channel->loop->ring, &watch->poll);
 }
 
-/* ---- socket calls, through the seam --------------------------------------------------------- */
+/* ---- socket calls, through the seam ---------------------------------------------------------- */
 
 static struct ring *ring_of(void *context) {
     return ((struct ares_channel_on_loop *)context)->loop->ring;
@@ -249,7 +249,7 @@ static const struct ares_socket_functions socket_functions = {
     .asendv = send_socket,
 };
 
-/* ---- queries -------------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 static size_t copy_addresses(const struct ares_addrinfo *information, struct address *addresses,
                              unsigned *ttl) {
@@ -299,7 +299,7 @@ void ares_channel_query(struct ares_channel_on_loop *channel, const char *name, 
     restart_timer(channel);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void finish(struct task *task) {
     struct ares_channel_on_loop *channel = container_of(task, struct ares_channel_on_loop, finish);

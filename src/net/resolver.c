@@ -45,7 +45,7 @@ struct resolver {
     void *closed_context;
 };
 
-/* ---- the cache ------------------------------------------------------------------------------ */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 static void forget(struct entry *entry) {
     assert(list_is_empty(&entry->waiters) && !entry->asked);
@@ -90,7 +90,7 @@ static struct entry *remember(struct resolver *resolver, struct bytes name) {
     return entry;
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void tell(struct lookup *lookup, const struct entry *entry) {
     struct address addresses[DIALER_ADDRESSES_MAX];
@@ -151,7 +151,7 @@ static void answered(void *context, enum error error, const struct address *addr
     loop_post(resolver->loop, &entry->deliver);
 }
 
-/* ---- names that need no server -------------------------------------------------------------- */
+/* ---- names that need no server --------------------------------------------------------------- */
 
 static bool ends_with(struct bytes name, const char *ending) {
     struct bytes tail = bytes_of(ending);
@@ -180,7 +180,7 @@ static bool known_without_asking(struct bytes name, struct address *addresses, s
     return true;
 }
 
-/* ---- lookups -------------------------------------------------------------------------------- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 static void start_deadline(struct entry *entry) {
     struct resolver *resolver = entry->resolver;
@@ -243,7 +243,7 @@ void lookup_abandon(struct lookup *lookup) {
     list_remove(&lookup->link);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 enum error resolver_new(struct loop *loop, uint64_t timeout, const char *servers,
                         struct resolver **resolver_out) {

@@ -16,7 +16,7 @@ static int switch_on(int descriptor, int level, int option) {
     return setsockopt(descriptor, level, option, &on, sizeof on);
 }
 
-/* ---- Internet addresses --------------------------------------------------------------------- */
+/* ---- Internet addresses ---------------------------------------------------------------------- */
 
 /*
  * The first listener of a place listens before it agrees to share (SO_REUSEPORT): bind() and
@@ -36,7 +36,7 @@ static int listen_internet(int descriptor, const struct sockaddr *address, sockl
     return join ? 0 : switch_on(descriptor, SOL_SOCKET, SO_REUSEPORT);
 }
 
-/* ---- Unix sockets --------------------------------------------------------------------------- */
+/* ---- Unix sockets ---------------------------------------------------------------------------- */
 
 /* The folder of a path is locked while somebody looks whose socket is there and makes its own. */
 static int lock_folder(const char *path) {
@@ -87,7 +87,7 @@ static int listen_local(int descriptor, const struct sockaddr *address, socklen_
     return result;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 int kernel_listen(struct ring *ring, const struct sockaddr *address, socklen_t size, bool join) {
     int descriptor = kernel_sockets.open(ring, address->sa_family, SOCK_STREAM);

@@ -31,7 +31,7 @@ void *sim_resize(void *block, size_t size) {
     return resized;
 }
 
-/* ---- choices -------------------------------------------------------------------------------- */
+/* ---- choices --------------------------------------------------------------------------------- */
 
 /* SplitMix64: any state is a good one. */
 static uint64_t mix(uint64_t value) {
@@ -80,7 +80,7 @@ void sim_choose_from(struct sim *sim, const uint8_t *data, size_t size) {
     sim->choices_left = size;
 }
 
-/* ---- the trace ------------------------------------------------------------------------------ */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 void sim_note(struct sim *sim, const char *what, uint64_t a, uint64_t b) {
     uint64_t word = 0xcbf29ce484222325;
@@ -110,7 +110,7 @@ void sim_accuse(struct sim *sim, const char *format, ...) {
     abort();
 }
 
-/* ---- faults --------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -198,7 +198,7 @@ enum operation_kind sim_operation_kind(const struct sim *sim, uint64_t nth) {
     return (enum operation_kind)sim->operation_kinds[nth];
 }
 
-/* ---- events: a heap, the earliest at the root ----------------------------------------------- */
+/* ---- events: a heap, the earliest at the root ------------------------------------------------ */
 
 static bool is_before(const struct sim_event *a, const struct sim_event *b) {
     return a->time != b->time ? a->time < b->time : a->serial < b->serial;
@@ -302,7 +302,7 @@ void sim_work(struct sim *sim, void (*run)(void *context), void *context) {
     run_after(sim, delay, &(struct closure){run, context, true});
 }
 
-/* ---- moving --------------------------------------------------------------------------------- */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 void sim_add_actor(struct sim *sim, struct sim_actor *actor) {
     struct sim_actor **end = &sim->actors;
@@ -405,7 +405,7 @@ uint64_t sim_wall(const struct sim *sim) {
     return wall_start + sim->now + (uint64_t)sim->wall_offset;
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 struct sim *sim_new(uint64_t seed) {
     struct sim *sim = sim_allocate(sizeof *sim);

@@ -13,7 +13,7 @@
 
 enum { PIECES_AT_ONCE = 32 /* of one multishot, before others have their turn */ };
 
-/* ---- entries -------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 struct sim_entry *entry_prepare(struct ring *whose, int kind, struct operation *operation,
                                 int descriptor) {
@@ -61,7 +61,7 @@ void sim_free_entries(struct sim *sim) {
     }
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static bool queue_is_full(const struct sim_ring *ring) {
     return ring->result_count >= (size_t)ring->entries * COMPLETIONS_PER_ENTRY;
@@ -119,7 +119,7 @@ static bool shoot(struct sim_entry *entry, int32_t result, int buffer, enum sim_
     return true;
 }
 
-/* ---- trying --------------------------------------------------------------------------------- */
+/* ---- trying ---------------------------------------------------------------------------------- */
 
 static void attempt_event(struct sim *sim, void *subject, uint64_t detail) {
     struct sim_entry *entry = subject;

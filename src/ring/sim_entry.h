@@ -54,7 +54,7 @@ static inline struct sim_ring *sim_ring_of(const struct ring *ring) {
     return container_of((struct ring *)(uintptr_t)ring, struct sim_ring, ring);
 }
 
-/* ---- sim_entry.c: an entry's life, and what it can do now ----------------------------------- */
+/* ---- sim_entry.c: an entry's life, and what it can do now ------------------------------------ */
 
 /* Queues an entry for the next submit; submits first if the queue is full. */
 struct sim_entry *entry_prepare(struct ring *whose, int kind, struct operation *operation,
@@ -75,7 +75,7 @@ void entry_release(struct sim_entry *entry);
 
 uint64_t entry_checksum(const void *data, size_t size);
 
-/* ---- sim_submit.c --------------------------------------------------------------------------- */
+/* ---- sim_submit.c ---------------------------------------------------------------------------- */
 
 /* Takes up to `most` prepared entries to the kernel. */
 void ring_submit(struct sim_ring *ring, unsigned most);

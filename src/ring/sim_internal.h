@@ -79,7 +79,7 @@ struct sim {
     FILE *trace;
 };
 
-/* ---- sim.c ---------------------------------------------------------------------------------- */
+/* ---- sim.c ----------------------------------------------------------------------------------- */
 
 /* From malloc(); a test without memory ends. */
 void *sim_allocate(size_t size);
@@ -109,7 +109,7 @@ void sim_at_owned(struct sim *sim, uint64_t time,
 _Noreturn void sim_accuse(struct sim *sim, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- sim_socket.c --------------------------------------------------------------------------- */
+/* ---- sim_socket.c ---------------------------------------------------------------------------- */
 
 enum sim_socket_kind { SOCKET_STREAM, SOCKET_LISTENER, SOCKET_DATAGRAM };
 
@@ -198,13 +198,13 @@ union sim_address address_of(const struct sockaddr *address);
 socklen_t address_length(const union sim_address *address);
 bool address_same(const union sim_address *a, const union sim_address *b);
 
-/* ---- sim_datagram.c ------------------------------------------------------------------------- */
+/* ---- sim_datagram.c -------------------------------------------------------------------------- */
 
 ssize_t datagram_send(struct sim_socket *socket, const void *data, size_t size);
 ssize_t datagram_receive(struct sim_socket *socket, void *data, size_t size,
                          union sim_address *from);
 
-/* ---- sim_ring.c, sim_kernel.c --------------------------------------------------------------- */
+/* ---- sim_ring.c, sim_kernel.c ---------------------------------------------------------------- */
 
 extern const struct socket_calls sim_sockets;
 

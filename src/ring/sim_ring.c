@@ -13,7 +13,7 @@ struct sim *sim_of(const struct ring *ring) {
     return sim_ring_of(ring)->sim;
 }
 
-/* ---- the seam ------------------------------------------------------------------------------- */
+/* ---- the seam -------------------------------------------------------------------------------- */
 
 static void sim_accept(struct ring *ring, struct operation *operation) {
     entry_prepare(ring, OPERATION_ACCEPT, operation, operation->descriptor);
@@ -128,7 +128,7 @@ static void random_bytes(struct ring *ring, void *out, size_t size) {
         bytes[i] = (uint8_t)sim_draw(sim_of(ring), STREAM_BYTES);
 }
 
-/* ---- opening and closing -------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 static void give_buffer(struct ring *whose, unsigned index) {
     struct sim_ring *ring = sim_ring_of(whose);

@@ -11,7 +11,7 @@
 
 enum { FIRST_DESCRIPTOR = 1000, BACKLOG = 128, WINDOW = 64 * 1024 };
 
-/* ---- addresses ------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 union sim_address address_of(const struct sockaddr *address) {
     union sim_address copy = {0};
@@ -56,7 +56,7 @@ void socket_bind(struct sim_socket *socket, const union sim_address *address) {
         *port_of(&socket->local) = htons(socket->sim->next_port++);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 struct sim_socket *socket_new(struct sim *sim, enum sim_socket_kind kind, bool peers) {
     static const uint64_t latencies[] = {20 * MICROSECOND, 200 * MICROSECOND, 10 * MILLISECOND};
@@ -137,7 +137,7 @@ size_t sim_open_descriptors(const struct sim *sim) {
     return count;
 }
 
-/* ---- telling who waits ---------------------------------------------------------------------- */
+/* ---- telling who waits ----------------------------------------------------------------------- */
 
 static void tell(struct sim *sim, void *subject, uint64_t detail) {
     struct sim_socket *socket = subject;
@@ -169,7 +169,7 @@ static void wake_later(struct sim *sim, void *subject, uint64_t detail) {
     socket_drop(socket);
 }
 
-/* ---- pieces under way ----------------------------------------------------------------------- */
+/* ---- pieces under way ------------------------------------------------------------------------ */
 
 static uint64_t time_of_arrival(struct sim_socket *at) {
     struct sim *sim = at->sim;
@@ -233,7 +233,7 @@ static void send_reset(struct sim_socket *to) {
     sim_at(to->sim, to->sim->now + to->latency, reset_arrives, to, 0);
 }
 
-/* ---- connecting ----------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static struct sim_socket *find_listener(struct sim *sim, const union sim_address *to) {
     struct sim_socket *found = NULL;
@@ -332,7 +332,7 @@ struct sim_socket *socket_accept(struct sim_socket *listener) {
     return node == NULL ? NULL : container_of(node, struct sim_socket, queued);
 }
 
-/* ---- data ----------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static int take_error(struct sim_socket *socket) {
     int number = socket->error;
@@ -427,7 +427,7 @@ ssize_t socket_send(struct sim_socket *socket, const void *data, size_t size) {
     return (ssize_t)size;
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void socket_shut(struct sim_socket *socket) {
     if (socket->shut || socket->broken || !socket->connected)

@@ -6,7 +6,7 @@
 
 enum { BLACK_HOLE_SECONDS = 127 };
 
-/* ---- submitting ----------------------------------------------------------------------------- */
+/* ---- submitting ------------------------------------------------------------------------------ */
 
 /* An operation that can be done at once may have been done before its cancel came. */
 static void cancel(struct sim_entry *cancelling) {

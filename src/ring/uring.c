@@ -42,7 +42,7 @@ static struct uring *uring_of(struct ring *ring) {
     return container_of(ring, struct uring, ring);
 }
 
-/* ---- preparing ------------------------------------------------------------------------------ */
+/* ---- preparing ------------------------------------------------------------------------------- */
 
 /* The one place that submits outside a turn's end: the queue is full in the middle of a fan-out. */
 static struct io_uring_sqe *next_entry(struct uring *uring) {
@@ -120,7 +120,7 @@ static void arm_wake_up(struct uring *uring) {
     io_uring_sqe_set_data64(entry, WAKE_UP);
 }
 
-/* ---- completing ----------------------------------------------------------------------------- */
+/* ---- completing ------------------------------------------------------------------------------ */
 
 /* Kernel writes are invisible to AddressSanitizer, so what the kernel owns is poisoned. */
 static void give_buffer(struct ring *ring, unsigned index) {
@@ -206,7 +206,7 @@ static void uring_wake(struct ring *ring) {
     (void)written;
 }
 
-/* ---- opening and closing -------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 static size_t buffers_size(const struct uring *uring) {
     return (size_t)uring->multishot.buffer_count * uring->multishot.buffer_size;

@@ -31,7 +31,7 @@ void admission_set_limits(struct admission *admission, const struct admission_li
     pthread_mutex_unlock(&admission->lock);
 }
 
-/* ---- in all --------------------------------------------------------------------------------- */
+/* ---- in all ---------------------------------------------------------------------------------- */
 
 static enum admission_answer judge(struct admission *admission, uint64_t now) {
     const struct admission_limits *limits = &admission->limits;
@@ -57,7 +57,7 @@ void admission_leave(struct admission *admission) {
     pthread_mutex_unlock(&admission->lock);
 }
 
-/* ---- by address ----------------------------------------------------------------------------- */
+/* ---- by address ------------------------------------------------------------------------------ */
 
 static struct bytes key_of(const struct address *address) {
     if (address->socket.any.sa_family == AF_INET6)

@@ -32,7 +32,7 @@ static void set_timer(struct exchange *exchange, uint64_t duration) {
     loop_start_timer(loop, &exchange->timer, loop->now + duration);
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void linger(struct exchange *exchange) {
     exchange->state = EXCHANGE_LINGERING;
@@ -73,7 +73,7 @@ static void timed_out(struct timer *timer) {
 
 static const struct timer_handler timer_handler = {"http_timeout", timed_out};
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int status_of(enum error error) {
     switch (error) {
@@ -213,7 +213,7 @@ static void ended(struct transport *transport, enum error error) {
         transport_close(transport);
 }
 
-/* ---- answering ------------------------------------------------------------------------------ */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static void next_request(struct exchange *exchange) {
     exchange->state = EXCHANGE_READING;
@@ -295,7 +295,7 @@ void http_connection_refuse(struct http_connection *connection, int status, cons
     buffer_fini(&text);
 }
 
-/* ---- beginning and upgrade ------------------------------------------------------------------ */
+/* ---- beginning and upgrade ------------------------------------------------------------------- */
 
 static void closed(struct transport *transport) {
     struct http_connection *connection = connection_of(transport);

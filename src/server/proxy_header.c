@@ -22,7 +22,7 @@ static uint16_t big_endian(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
-/* ---- version 1: PROXY TCP4 192.0.2.1 192.0.2.2 56324 443 ------------------------------------ */
+/* ---- version 1: PROXY TCP4 192.0.2.1 192.0.2.2 56324 443 ------------------------------------- */
 
 static bool take_word(struct bytes *line, struct bytes *word) {
     const uint8_t *space = line->size == 0 ? NULL : memchr(line->data, ' ', line->size);
@@ -74,7 +74,7 @@ static enum proxy_header_answer read_text(struct bytes input, size_t *size,
                                                                          : PROXY_HEADER_BAD;
 }
 
-/* ---- version 2 ------------------------------------------------------------------------------ */
+/* ---- version 2 ------------------------------------------------------------------------------- */
 
 /* `family` is the byte behind version and command: address family and transport. */
 static bool read_addresses(uint8_t family, struct bytes body, struct address *address) {

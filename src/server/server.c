@@ -7,7 +7,7 @@
 #include "exchange.h"
 #include "ring/socket.h"
 
-/* ---- accepting ------------------------------------------------------------------------------ */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
 /* Under TLS it could not be read. */
 static void refuse(struct http_server *server, int descriptor, const struct http_listening *way,
@@ -104,7 +104,7 @@ static void accepted(struct listener *listener, int descriptor) {
         transport_close(&connection->transport);
 }
 
-/* ---- ending --------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void end_if_done(struct http_server *server) {
     if (server->listeners_open > 0 || !server->closing || server->connections.loop != NULL)
@@ -137,7 +137,7 @@ void http_connection_free(struct http_connection *connection) {
     memory_free(connection);
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_server_options *options,

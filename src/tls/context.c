@@ -82,7 +82,7 @@ void tls_context_free(struct tls_context *context) {
     memory_free(context);
 }
 
-/* -- who we are ------------------------------------------------------------------------------- */
+/* ---- who we are ------------------------------------------------------------------------------ */
 
 static enum error error_of_file(int code) {
     return tls_error_of(code) == ERROR_NO_MEMORY ? ERROR_NO_MEMORY : ERROR_CONFIG_INVALID;
@@ -116,7 +116,7 @@ static enum error use_key(struct tls_context *context, const char *path,
     return ERROR_NONE;
 }
 
-/* -- clients ---------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 /* Trusts every usable certificate of `content`; returns the code of the last unusable one. */
 static int trust_all(struct tls_context *context, struct bytes content) {
@@ -219,7 +219,7 @@ enum error tls_context_new_client(const struct tls_client_options *options,
     return ERROR_NONE;
 }
 
-/* -- servers ---------------------------------------------------------------------------------- */
+/* ---- servers --------------------------------------------------------------------------------- */
 
 /* Do the two belong together? */
 static enum error check_key(struct tls_context *context, const char *path,

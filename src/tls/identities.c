@@ -18,7 +18,7 @@ struct tls_identities {
     struct identity items[];
 };
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static enum error read_names(struct identity *identity, struct bytes pem) {
     WOLFSSL_X509 *certificate =
@@ -71,7 +71,7 @@ static bool has_name(const struct identity *identity, struct bytes name) {
     return false;
 }
 
-/* ---- the set -------------------------------------------------------------------------------- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 enum error tls_identities_new(const struct tls_server_options *options, size_t count,
                               struct tls_identities **out, struct tls_detail *detail) {

@@ -16,8 +16,7 @@
 
 #include <wolfssl/wolfcrypt/cryptocb.h>
 
-/* ---- AES-GCM ----------------------------------------------------------------------------------
- */
+/* ---- AES-GCM --------------------------------------------------------------------------------- */
 
 static bool is_ours(const Aes *aes, word32 nonce_size, word32 tag_size) {
     return aes != NULL && (aes->keylen == 16 || aes->keylen == 32) &&
@@ -61,8 +60,7 @@ static int run_cipher(wc_CryptoInfo *info) {
     return info->cipher.enc ? gcm_encrypt(info) : gcm_decrypt(info);
 }
 
-/* ---- SHA-256 ----------------------------------------------------------------------------------
- */
+/* ---- SHA-256 --------------------------------------------------------------------------------- */
 
 static void load(struct sha256 *hash, const wc_Sha256 *from) {
     struct sha256_state state;
@@ -98,8 +96,7 @@ static int run_hash(wc_CryptoInfo *info) {
     return 0;
 }
 
-/* ---- both -------------------------------------------------------------------------------------
- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static int compute(int device, wc_CryptoInfo *info, void *context) {
     (void)device;

@@ -7,7 +7,7 @@
 
 static const char APPLICATION_PROTOCOL[] = "http/1.1"; /* RFC 7301, section 6 */
 
-/* -- making and ending ------------------------------------------------------------------------ */
+/* ---- making and ending ----------------------------------------------------------------------- */
 
 static enum error connection_new(struct tls_context *context, struct tls **out) {
     struct tls *tls = memory_allocate_zeroed(sizeof *tls);
@@ -83,7 +83,7 @@ void tls_free(struct tls *tls) {
     memory_free(tls);
 }
 
-/* -- ciphertext ------------------------------------------------------------------------------- */
+/* ---- ciphertext ------------------------------------------------------------------------------ */
 
 static struct bytes waiting_input(const struct tls *tls) {
     return bytes_after(buffer_bytes(&tls->input), tls->input_taken);
@@ -149,7 +149,7 @@ struct buffer *tls_output(struct tls *tls) {
     return &tls->output;
 }
 
-/* -- the handshake ---------------------------------------------------------------------------- */
+/* ---- the handshake --------------------------------------------------------------------------- */
 
 static bool wants_more(const struct tls *tls, int result) {
     int code = wolfSSL_get_error(tls->library, result);
@@ -184,7 +184,7 @@ enum tls_status tls_handshake(struct tls *tls) {
     return TLS_ERROR;
 }
 
-/* -- plaintext -------------------------------------------------------------------------------- */
+/* ---- plaintext ------------------------------------------------------------------------------- */
 
 static enum tls_status read_failed(struct tls *tls, int result) {
     if (wants_more(tls, result))
@@ -237,7 +237,7 @@ enum error tls_close(struct tls *tls) {
     return result < 0 ? tls_fail(tls, result) : ERROR_NONE;
 }
 
-/* -- reports ---------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 enum error tls_error(const struct tls *tls) {
     return tls->error;

@@ -4,7 +4,7 @@
 
 #include "json/document.h"
 
-/* ---- the header ----------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static bool algorithm_named(struct bytes name, enum token_algorithm *algorithm) {
     for (enum token_algorithm i = TOKEN_HS256; i <= TOKEN_EDDSA; i++) {
@@ -50,7 +50,7 @@ enum error claims_read_header(struct bytes json, enum token_algorithm *algorithm
     return error;
 }
 
-/* ---- the claims ----------------------------------------------------------------------------- */
+/* ---- the claims ------------------------------------------------------------------------------ */
 
 /* A NumericDate (RFC 7519 section 2): seconds, maybe with a fraction. */
 static enum error read_date(const struct json_value *claims, const char *key, uint64_t otherwise,

@@ -42,7 +42,7 @@ bool token_secrets_equal(struct bytes a, struct bytes b) {
     return digests_equal(digests[0], digests[1]);
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void set(struct token_key *key, enum token_algorithm algorithm, struct bytes bytes) {
     *key = (struct token_key){.algorithm = algorithm, .size = (uint16_t)bytes.size};
@@ -115,7 +115,7 @@ enum error token_key_from_pem(struct token_key *key, struct bytes pem) {
     return ERROR_UNSUPPORTED;
 }
 
-/* ---- verifying ------------------------------------------------------------------------------ */
+/* ---- verifying ------------------------------------------------------------------------------- */
 
 static bool verify_hs256(const struct token_key *key, struct bytes text, struct bytes signature) {
     struct hmac_sha256_ctx hmac;

@@ -71,7 +71,7 @@ void token_claims_fini(struct token_claims *claims) {
     *claims = (struct token_claims){0};
 }
 
-/* ---- channels ------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 enum error token_channels_add(struct token_channels *channels, struct bytes pattern) {
     enum error error = buffer_reserve(&channels->patterns, pattern.size + 1);

@@ -34,7 +34,7 @@ static struct transport *transport_of(struct stream *stream) {
     return container_of(stream, struct transport, stream);
 }
 
-/* ---- plain ---------------------------------------------------------------------------------- */
+/* ---- plain ----------------------------------------------------------------------------------- */
 
 static void plain_received(struct stream *stream, uint8_t *data, size_t size) {
     struct transport *transport = transport_of(stream);
@@ -63,7 +63,7 @@ static const struct stream_events plain_events = {
     .closed = plain_closed,
 };
 
-/* ---- under TLS ------------------------------------------------------------------------------ */
+/* ---- under TLS ------------------------------------------------------------------------------- */
 
 /* Does the pool have the engine? Then nothing here may touch it. */
 static bool is_away(const struct secure *secure) {
@@ -261,7 +261,7 @@ static const struct stream_events secure_events = {
     .closed = secure_closed,
 };
 
-/* ---- the handshake on the pool -------------------------------------------------------------- */
+/* ---- the handshake on the pool --------------------------------------------------------------- */
 
 /* On a pool thread: the engine and nothing else. What was closed meanwhile does not hold it up. */
 static void shake_hands(struct work *work) {
@@ -309,7 +309,7 @@ static void hands_shaken(struct work *work) {
 
 static const struct work_handler handshake_handler = {"tls_handshake", shake_hands, hands_shaken};
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 void transport_init_plain(struct transport *transport, struct loop *loop, int descriptor,
                           const struct transport_events *events) {

@@ -220,7 +220,7 @@ static const char *const foreign[] = {
     "&amp;",
 };
 
-/* ---- the reference -------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 static const GumboNode *first_title(const GumboNode *node) {
     if (node->type == GUMBO_NODE_TEMPLATE)
@@ -272,7 +272,7 @@ static bool reference(const char *document, size_t size, char *title) {
     return found != NULL;
 }
 
-/* ---- ours ----------------------------------------------------------------------------------- */
+/* ---- ours ------------------------------------------------------------------------------------ */
 
 static bool scanned(const char *document, size_t size, char *title) {
     struct title_scanner scanner;
@@ -287,7 +287,7 @@ static bool scanned(const char *document, size_t size, char *title) {
     return found;
 }
 
-/* ---- documents ------------------------------------------------------------------------------ */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 static uint64_t state;
 

@@ -60,7 +60,7 @@ static enum address_kind ref_kind(int family, const uint8_t *bytes) {
     return family == AF_INET ? ADDRESS_PUBLIC : ADDRESS_RESERVED;
 }
 
-/* ---- one line ------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 static bool read_digits(struct bytes digits, struct address *address) {
     uint8_t bytes[16];
@@ -124,7 +124,7 @@ static void check_written(const struct address *address) {
     FUZZ_CHECK(!address_is_local(address));
 }
 
-/* ---- the policy ----------------------------------------------------------------------------- */
+/* ---- the policy ------------------------------------------------------------------------------ */
 
 static void check_mapped(const struct address *address) {
     struct address inside = address_unmapped(address);

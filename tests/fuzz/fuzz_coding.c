@@ -71,7 +71,7 @@ static void check_body(const struct coded *coded, unsigned cut, size_t failing) 
     memory_fail_after(0, 0);
 }
 
-/* ---- encoding ------------------------------------------------------------------------------- */
+/* ---- encoding -------------------------------------------------------------------------------- */
 
 static struct bytes encode_zlib(struct bytes text, int window_bits, uint8_t *room, size_t size) {
     z_stream stream = {0};

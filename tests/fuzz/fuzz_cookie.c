@@ -25,7 +25,7 @@ enum {
     TEXT_MAX = 600,
 };
 
-/* ---- the plain list ------------------------------------------------------------------------- */
+/* ---- the plain list -------------------------------------------------------------------------- */
 
 struct listed {
     char name[TEXT_MAX], value[TEXT_MAX], domain[TEXT_MAX], path[TEXT_MAX];
@@ -178,7 +178,7 @@ static void list_get(const char *host, const char *path, bool https, int64_t now
     *end = '\0';
 }
 
-/* ---- one step ------------------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 struct step {
     const char *host, *path;

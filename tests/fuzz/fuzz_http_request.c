@@ -25,7 +25,7 @@ static void note_end(struct fuzz_transcript *to, bool keeps_alive) {
     fuzz_note(to, "\nend %d\n", keeps_alive);
 }
 
-/* ---- the reference -------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 /* The methods of llhttp 8.1 that HTTP has; the rest of its list is of RTSP. */
 static bool is_method(struct bytes method) {
@@ -135,7 +135,7 @@ static enum ref_answer run_reference(const struct http_limits *limits, struct by
     return answer;
 }
 
-/* ---- the parser ----------------------------------------------------------------------------- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 static void note_event(struct http_request *request, enum http_event event, struct bytes body) {
     if (event == HTTP_HEAD) {

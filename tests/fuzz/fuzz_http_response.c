@@ -24,7 +24,7 @@ static void note_end(struct fuzz_transcript *to, bool keeps_alive, size_t rest) 
     fuzz_note(to, "\nend %d, %zu left\n", keeps_alive, rest);
 }
 
-/* ---- the reference -------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 /* RFC 9112 section 4: HTTP/1.d SP ddd, perhaps SP reason. */
 static bool ref_status(struct bytes line, struct ref_head *head, unsigned *status) {
@@ -92,7 +92,7 @@ static void run_reference(const struct setting *setting, struct bytes input) {
         fuzz_note(&expected, "\nrefused\n");
 }
 
-/* ---- the parser ----------------------------------------------------------------------------- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 static void note_event(struct http_response *response, enum http_event event, struct bytes body) {
     if (event == HTTP_BODY) {

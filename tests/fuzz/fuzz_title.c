@@ -86,7 +86,7 @@ static void check_page(const struct page *page, bool is_expected, unsigned cut, 
     title_scanner_fini(&scanner);
 }
 
-/* ---- pages that are made -------------------------------------------------------------------- */
+/* ---- pages that are made --------------------------------------------------------------------- */
 
 struct maker {
     uint8_t page[PAGE_MAX];

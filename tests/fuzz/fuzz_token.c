@@ -19,7 +19,7 @@ enum { NOW = 1700000000, TEXT_MOST = 4096 };
 static const char secret[] = "a secret of the fuzz target, 32+";
 static const char audience[] = "us";
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static size_t put_base64url(char *out, const uint8_t *data, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -49,7 +49,7 @@ static size_t sign(char *out, struct bytes header, struct bytes claims) {
     return size + 1 + strlen(out + size + 1);
 }
 
-/* ---- judging -------------------------------------------------------------------------------- */
+/* ---- judging --------------------------------------------------------------------------------- */
 
 static bool has_good_signature(struct bytes token) {
     char expected[44];
@@ -147,7 +147,7 @@ static void check_claims(const struct json_value *json, const struct token_claim
     check_channels(json_member(json, "publish"), &claims->publish);
 }
 
-/* ---- one token ------------------------------------------------------------------------------ */
+/* ---- one token ------------------------------------------------------------------------------- */
 
 static enum error verify(struct bytes token, struct token_claims *claims) {
     struct token_key key;

@@ -128,7 +128,7 @@ static void check_server(struct bytes input) {
     http_request_fini(&request);
 }
 
-/* ---- the client's side ---------------------------------------------------------------------- */
+/* ---- the client's side ----------------------------------------------------------------------- */
 
 static const char *const subprotocols[] = {"", "chat", "a, chat", "chat,,b"};
 static const char *const extensions[] = {"", "x", "permessage-deflate; client_max_window_bits, x",

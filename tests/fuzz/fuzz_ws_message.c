@@ -31,7 +31,7 @@ static void note_failure(struct fuzz_transcript *to, enum error error) {
     note_event(to, "failed", 0, bytes_of(error_name(error)));
 }
 
-/* ---- the reference -------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 /* What it knows between two frames: the message so far. */
 struct ref_message {
@@ -129,7 +129,7 @@ static void run_reference(const struct setting *setting, struct bytes input) {
         ;
 }
 
-/* ---- the reader ----------------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------------ */
 
 static void note_heard(enum message_event event, const struct message *message) {
     static const char *const names[] = {[MESSAGE_TEXT] = "text",

@@ -27,7 +27,7 @@ bool client_is_honest(const struct client *client) {
            client->kind == CLIENT_FRAGMENTS || client->kind == CLIENT_SLOW_WRITER;
 }
 
-/* ---- plain requests ------------------------------------------------------------------------- */
+/* ---- plain requests -------------------------------------------------------------------------- */
 
 static const char *const monitor_targets[] = {"/healthz", "/readyz", "/nothing"};
 
@@ -58,7 +58,7 @@ void client_take_answer(struct client *client, int status) {
         world_fail(world, "the service is not healthy in peace");
 }
 
-/* ---- WebSocket ------------------------------------------------------------------------------ */
+/* ---- WebSocket ------------------------------------------------------------------------------- */
 
 /* Clocks may differ by 30 seconds: so much longer than it says a token is good. */
 static void append_token(struct client *client, struct buffer *request) {
@@ -181,7 +181,7 @@ static void talk_garbage(struct client *client) {
     link_write(&client->link, garbage, size);
 }
 
-/* ---- time ----------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void act(void *context);
 
@@ -257,7 +257,7 @@ static void over(struct link *link) {
     link_close(link);
 }
 
-/* ---- starting ------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static void set_pace(struct client *client) {
     struct sim *sim = client->link.sim;
@@ -373,7 +373,7 @@ void client_fini(struct client *client) {
     link_fini(&client->link);
 }
 
-/* ---- together ------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 /* Where in its list a client has each message; -1: nowhere. */
 struct places {

@@ -96,7 +96,7 @@ enum { TOKEN_TEXT = 256 };
 /* A token that says that it ends then, in seconds since 1970. */
 const char *client_token(char out[TOKEN_TEXT], uint64_t end);
 
-/* ---- client_frames.c: the bytes ------------------------------------------------------------- */
+/* ---- client_frames.c: the bytes -------------------------------------------------------------- */
 
 /* The payload of a publisher's message, the same whenever it is asked for. */
 void client_message(const struct world *world, unsigned publisher, unsigned number,

@@ -41,7 +41,7 @@ void client_send_frame(struct client *client, unsigned first_byte, struct bytes 
     buffer_fini(&frame);
 }
 
-/* ---- messages ------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static bool take_prefix(struct client *client, struct bytes *text, unsigned *address) {
     char prefix[40];
@@ -116,7 +116,7 @@ void client_take_message(struct client *client, bool binary, struct bytes payloa
     remember(client, publisher, number);
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void take_close(struct client *client, struct bytes payload) {
     struct world *world = client->world;
@@ -195,7 +195,7 @@ static bool take_one_frame(struct client *client) {
     return true;
 }
 
-/* ---- heads of responses --------------------------------------------------------------------- */
+/* ---- heads of responses ---------------------------------------------------------------------- */
 
 /* The status, or 0 while the head is not whole. */
 static int take_head(struct client *client, size_t *body) {

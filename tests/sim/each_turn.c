@@ -17,8 +17,7 @@ enum {
     AROUND_MESSAGE = 128, /* what a prefix, a name and a frame add to one */
 };
 
-/* ---- channels -----------------------------------------------------------------------------------
- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 static void check_rendition(struct world *world, const struct home *home, unsigned kind) {
     const struct log *log = &home->renditions[kind].log;
@@ -59,7 +58,7 @@ static void check_channels(struct world *world) {
         map_visit(&world->service.hub->workers[i].homes, check_home, world);
 }
 
-/* ---- together ------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 static size_t allowed(const struct world *world) {
     size_t open = 0, tls = world->secure ? OF_TLS : 0;

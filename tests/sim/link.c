@@ -40,7 +40,7 @@ void link_fini(struct link *link) {
     buffer_fini(&link->in);
 }
 
-/* ---- the pace ------------------------------------------------------------------------------- */
+/* ---- the pace -------------------------------------------------------------------------------- */
 
 static void write_rested(void *context) {
     struct link *link = context;

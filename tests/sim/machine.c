@@ -54,7 +54,7 @@ VISIBLE time_t time(time_t *out) {
     return now.tv_sec;
 }
 
-/* ---- random numbers ------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------- */
 
 /* The same bytes in every process, so that a seed means the same in all of them. */
 VISIBLE ssize_t getrandom(void *out, size_t size, unsigned flags) {

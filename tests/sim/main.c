@@ -42,7 +42,7 @@ struct arguments {
 
 static struct campaign *campaign;
 
-/* ---- one seed ------------------------------------------------------------------------------- */
+/* ---- one seed -------------------------------------------------------------------------------- */
 
 static void run_seed(uint64_t seed, uint64_t without, FILE *trace, struct verdict *verdict) {
     verdict->failed = true;
@@ -82,7 +82,7 @@ static bool fails(uint64_t seed, uint64_t without, bool quiet) {
     return status != 0;
 }
 
-/* ---- what makes it fail --------------------------------------------------------------------- */
+/* ---- what makes it fail ---------------------------------------------------------------------- */
 
 static void print_faults(uint64_t without, const uint64_t *struck) {
     const char *between = "";
@@ -117,7 +117,7 @@ static void report_failure(const char *program, uint64_t seed, uint64_t without)
     fflush(stdout);
 }
 
-/* ---- what must happen sometimes ------------------------------------------------------------- */
+/* ---- what must happen sometimes -------------------------------------------------------------- */
 
 static const char *const sometimes_texts[] = {
 #define SOMETIMES_TEXT_ROW(constant, text) text,
@@ -164,7 +164,7 @@ static void report_tally(const struct sightings *tally, bool all) {
         report_row("sometimes", sometimes_texts[i], tally->sometimes[i], all);
 }
 
-/* ---- many seeds ----------------------------------------------------------------------------- */
+/* ---- many seeds ------------------------------------------------------------------------------ */
 
 /* Runs seeds until one fails: its verdict is left behind. */
 static void run_seeds(uint64_t end) {
@@ -242,7 +242,7 @@ static int run_one(const char *program, const struct arguments *arguments) {
     return campaign->verdict.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------ */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static bool parse_faults(char *text, uint64_t *without) {
     *without = ~(uint64_t)0;

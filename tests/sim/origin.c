@@ -35,7 +35,7 @@ bool url_may_succeed(const struct url_plan *plan) {
     return pages[plan->page].may && hosts[plan->host].can && !cut_off && !plan->refused;
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void append_body(struct buffer *body, enum page_kind page, unsigned number) {
     size_t size = page == PAGE_EMPTY ? 0 : page == PAGE_LARGE ? 70000 : 200 + number * number * 97;
@@ -70,7 +70,7 @@ void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) 
     buffer_fini(&body);
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void append_chunks(struct sim *sim, struct buffer *out, const struct buffer *body) {
     size_t sent = 0;
@@ -191,7 +191,7 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
     buffer_fini(&body);
 }
 
-/* ---- visits --------------------------------------------------------------------------------- */
+/* ---- visits ---------------------------------------------------------------------------------- */
 
 static void drained(struct link *link) {
     struct visit *visit = (struct visit *)link;

@@ -50,7 +50,7 @@ bool world_may_be_short(const struct world *world) {
            sim_fault_count(world->sim, SIM_FAULT_SEND_NO_MEMORY) > 0;
 }
 
-/* ---- the config ----------------------------------------------------------------------------- */
+/* ---- the config ------------------------------------------------------------------------------ */
 
 static void append_urls(struct world *world, struct buffer *text) {
     for (size_t i = 0; i < world->url_count; i++)
@@ -143,7 +143,7 @@ static void reload_config(void *context) {
     config_errors_fini(&errors);
 }
 
-/* ---- loops and the service ------------------------------------------------------------------ */
+/* ---- loops and the service ------------------------------------------------------------------- */
 
 static uint64_t deadline_of(struct sim_actor *actor) {
     return container_of(actor, struct sim_loop, actor)->sleeps_until;
@@ -217,7 +217,7 @@ static void ask_to_stop(struct world *world) {
     ring_wake(world->loops[0].loop.ring);
 }
 
-/* ---- clients -------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 static void add_client(void *context) {
     struct world *world = context;
@@ -315,7 +315,7 @@ static const char *missing(struct world *world) {
     return NULL;
 }
 
-/* ---- running -------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool is_well(struct world *world) {
     return missing(world) == NULL;
@@ -413,7 +413,7 @@ static void run_stop(struct world *world) {
                    (int)(STOP_SECONDS + STOP_GRACE_SECONDS));
 }
 
-/* ---- what was seen -------------------------------------------------------------------------- */
+/* ---- what was seen --------------------------------------------------------------------------- */
 
 static void tally_session(struct world *world) {
     if (world->service.session == NULL)
@@ -447,7 +447,7 @@ static void tally_run(struct world *world) {
     tally->virtual_seconds += sim_now(world->sim) / SECOND;
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool allocation_fails(void *context) {
     return sim_allocation_fails(context);

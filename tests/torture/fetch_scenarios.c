@@ -48,7 +48,7 @@ static const char refused_answer[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 
 
 static_assert(sizeof page - 1 == 54, "as the answers say");
 
-/* ---- the session ---------------------------------------------------------------------------- */
+/* ---- the session ----------------------------------------------------------------------------- */
 
 static bool is_page(const struct fetch_result *result) {
     struct sha256 hash;
@@ -144,7 +144,7 @@ static void close_session(void) {
     pool_free(pool);
 }
 
-/* ---- one page ------------------------------------------------------------------------------- */
+/* ---- one page -------------------------------------------------------------------------------- */
 
 static void prepare_plain(void) {
     prepare_origin(plain_answer, sizeof plain_answer - 1, false);
@@ -194,7 +194,7 @@ static void close_https(void) {
     tls_peers_end();
 }
 
-/* ---- pages that are none -------------------------------------------------------------------- */
+/* ---- pages that are none --------------------------------------------------------------------- */
 
 static void prepare_refused(void) {
     prepare_origin(refused_answer, sizeof refused_answer - 1, false);
@@ -236,7 +236,7 @@ static void verify_cancelled(void) {
     TORTURE_CHECK(fetch(url)->error == ERROR_CANCELLED);
 }
 
-/* ---- a round -------------------------------------------------------------------------------- */
+/* ---- a round --------------------------------------------------------------------------------- */
 
 static struct round fetch_round;
 static size_t round_next, round_results;
@@ -286,7 +286,7 @@ static void verify_round(void) {
     verify_fetches();
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static struct resolver *resolver;
 static bool resolver_closed;

@@ -14,7 +14,7 @@ static bool hub_closed;
 static struct peer *first, *second, *third;
 static unsigned published; /* in the service's name, and accepted */
 
-/* ---- the hub -------------------------------------------------------------------------------- */
+/* ---- the hub --------------------------------------------------------------------------------- */
 
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     (void)context;
@@ -91,7 +91,7 @@ static void check_hub_serves(void) {
     torture_wait(peer_has_frame(listener, "are you there?"));
 }
 
-/* ---- scenarios: begin ----------------------------------------------------------------------- */
+/* ---- scenarios: begin ------------------------------------------------------------------------ */
 
 static void act_request(void) {
     first = peer_connect(port, false);
@@ -136,7 +136,7 @@ static void verify_join(void) {
     check_hub_serves();
 }
 
-/* ---- scenarios: publish --------------------------------------------------------------------- */
+/* ---- scenarios: publish ---------------------------------------------------------------------- */
 
 static void prepare_three(void) {
     open_hub();
@@ -234,7 +234,7 @@ static void verify_flood(void) {
     check_hub_serves();
 }
 
-/* ---- scenarios: end ------------------------------------------------------------------------- */
+/* ---- scenarios: end -------------------------------------------------------------------------- */
 
 static void act_client_closes(void) {
     peer_say_frame(first, 0x88, "\x03\xe8");

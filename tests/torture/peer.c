@@ -38,7 +38,7 @@ uint16_t peers_listen(const char *answer, size_t size, bool closes) {
     return port;
 }
 
-/* ---- saying --------------------------------------------------------------------------------- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 void peer_say(struct peer *peer, const void *data, size_t size) {
     TORTURE_CHECK(size <= PEER_SAYS_MAX - peer->say_size);
@@ -63,7 +63,7 @@ void peer_say_frame(struct peer *peer, unsigned first, const char *payload) {
     }
 }
 
-/* ---- hearing -------------------------------------------------------------------------------- */
+/* ---- hearing --------------------------------------------------------------------------------- */
 
 bool peer_has_heard(const struct peer *peer, const char *text) {
     return memmem(peer->heard, peer->heard_size, text, strlen(text)) != NULL;

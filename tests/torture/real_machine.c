@@ -35,7 +35,7 @@ static struct ring *open_ring(void) {
     return open_with(&options);
 }
 
-/* ---- the same machine, small ---------------------------------------------------------------- */
+/* ---- the same machine, small ----------------------------------------------------------------- */
 
 static struct rlimit descriptors_before, memory_before;
 

@@ -27,7 +27,7 @@ static struct sockaddr_in address_of(const char *host, uint16_t port) {
     return address;
 }
 
-/* ---- the world ------------------------------------------------------------------------------ */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 static uint64_t deadline(struct sim_actor *whose) {
     (void)whose;
@@ -83,7 +83,7 @@ static enum error new_pool(struct pool **pool) {
     return pool_new_with(&runner, pool);
 }
 
-/* ---- peers' sockets ------------------------------------------------------------------------- */
+/* ---- peers' sockets -------------------------------------------------------------------------- */
 
 /* Peers look for themselves. */
 static void changed(void *context, struct sim_socket *socket) {
@@ -156,7 +156,7 @@ static void end_listener(void *listener) {
     sim_peer_close(listener);
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void answer(void *context, struct sim *whose, const struct sockaddr *from,
                    const uint8_t *data, size_t size) {

@@ -13,7 +13,7 @@ static bool settled(void) {
     return true;
 }
 
-/* ---- configs -------------------------------------------------------------------------------- */
+/* ---- configs --------------------------------------------------------------------------------- */
 
 static void load(const char *path, enum error expected) {
     struct config config;

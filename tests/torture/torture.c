@@ -49,7 +49,7 @@ static size_t failures;
 static size_t lost; /* blocks, by libraries, in all runs of the scenario */
 static size_t may_be_lost;
 
-/* ---- failing -------------------------------------------------------------------------------- */
+/* ---- failing --------------------------------------------------------------------------------- */
 
 /* The words that repeat the run. A signal handler may only write them. */
 static char repeat[128];
@@ -92,7 +92,7 @@ void torture_allow_lost_blocks(size_t count) {
     may_be_lost = count;
 }
 
-/* ---- going on ------------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 uint64_t torture_now(void) {
     return machine->now();
@@ -127,7 +127,7 @@ static void turn_until_still(const struct scenario *scenario) {
     }
 }
 
-/* ---- one run -------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static void act_without_memory(const struct scenario *scenario,
                                const struct disturbance *disturbance) {
@@ -185,7 +185,7 @@ static void close_loop(void) {
     machine->close(loop.ring);
 }
 
-/* ---- allocations ---------------------------------------------------------------------------- */
+/* ---- allocations ----------------------------------------------------------------------------- */
 
 /* Runs until nothing fails any more. Returns the number of runs. */
 static size_t fail_allocations(const struct scenario *scenario, enum how how, bool shallow) {
@@ -198,7 +198,7 @@ static size_t fail_allocations(const struct scenario *scenario, enum how how, bo
     }
 }
 
-/* ---- operations of the ring ----------------------------------------------------------------- */
+/* ---- operations of the ring ------------------------------------------------------------------ */
 
 /*
  * What may come of each kind, by Linux's manual pages and by what TCP hands up. ECANCELED is not
@@ -253,7 +253,7 @@ static size_t fail_operations(const struct scenario *scenario, bool shallow) {
     return runs;
 }
 
-/* ---- scenarios ------------------------------------------------------------------------------ */
+/* ---- scenarios ------------------------------------------------------------------------------- */
 
 static void begin_scenario(const struct scenario *scenario) {
     lost = may_be_lost = 0;

@@ -56,7 +56,7 @@ static inline struct bytes fuzz_take_until(struct bytes *input, uint8_t separato
     return taken;
 }
 
-/* ---- what was said, to be compared ---------------------------------------------------------- */
+/* ---- what was said, to be compared ----------------------------------------------------------- */
 
 enum { FUZZ_TRANSCRIPT_MAX = 1 << 17 };
 
@@ -101,7 +101,7 @@ static inline void fuzz_check_same(const struct fuzz_transcript *a, const char *
     fuzz_fail("the same result both ways", __FILE__, __LINE__, __func__);
 }
 
-/* ---- one input in pieces -------------------------------------------------------------------- */
+/* ---- one input in pieces --------------------------------------------------------------------- */
 
 enum { FUZZ_PIECE_MAX = 1 << 16 };
 

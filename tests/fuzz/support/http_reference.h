@@ -33,7 +33,7 @@ struct ref_head {
     int64_t length; /* -1: none */
 };
 
-/* ---- characters ----------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 /* RFC 9110 section 5.6.2. */
 static inline bool ref_is_token(struct bytes text) {
@@ -65,7 +65,7 @@ static inline bool ref_is(struct bytes text, const char *word) {
            (text.size == 0 || strncasecmp((const char *)text.data, word, text.size) == 0);
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* A line without its CR LF. Too long is known as soon as no line end can make it shorter. */
 static inline enum ref_answer ref_line(struct ref_stream *stream, size_t limit,
@@ -125,7 +125,7 @@ static inline enum ref_answer ref_fields(struct ref_stream *stream, struct ref_h
     }
 }
 
-/* ---- what fields say ------------------------------------------------------------------------ */
+/* ---- what fields say ------------------------------------------------------------------------- */
 
 /* The value of the first field of that name, or an empty one; returns how many there are. */
 static inline size_t ref_find(const struct ref_head *head, const char *name, struct bytes *value) {
@@ -210,7 +210,7 @@ static inline bool ref_keeps_alive(const struct ref_head *head) {
     return head->minor == 1 || ref_has(head, "Connection", "keep-alive");
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static inline enum ref_answer ref_take(struct ref_stream *stream, uint64_t size,
                                        struct fuzz_transcript *body) {

@@ -48,7 +48,7 @@ static size_t world_blocks;
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 16\r\n"
 #define OK_BODY   "\r\n<title>A</title>"
 
-/* ---- the machine ---------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static uint64_t actor_deadline(struct sim_actor *whose) {
     (void)whose;
@@ -72,7 +72,7 @@ static void start_work(void *context, void (*work)(void *argument), void *argume
             assert_true(i_ < STEPS_MAX && sim_step(sim)); \
     } while (0)
 
-/* ---- the origin ----------------------------------------------------------------------------- */
+/* ---- the origin ------------------------------------------------------------------------------ */
 
 static void leave(struct visitor *visitor) {
     if (!visitor->is_open)
@@ -131,7 +131,7 @@ static const char *url_of(const char *path) {
     return url;
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static struct session_options world_options(void) {
     return (struct session_options){

@@ -28,7 +28,7 @@ static void assert_ignored(const char *field) {
     assert_false(cookie_parse(bytes_of(field), NOW, &cookie));
 }
 
-/* ---- name and value ------------------------------------------------------------------------- */
+/* ---- name and value -------------------------------------------------------------------------- */
 
 static void assert_pair(const char *field, const char *name, const char *value) {
     struct cookie cookie = parse(field);
@@ -66,7 +66,7 @@ static void what_is_ignored_as_a_whole(void **state) {
     assert_false(cookie_parse(bytes_make(longest, COOKIE_PAIR_MAX + 2), NOW, &cookie));
 }
 
-/* ---- attributes ----------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static void domains_and_paths(void **state) {
     (void)state;
@@ -123,7 +123,7 @@ static void expires(void **state) {
     assert_int_equal(parse("a=b; Expires=Mon, 24 Nov 2025 16:00:01 GMT").expiry, NOW + 1);
 }
 
-/* ---- dates ---------------------------------------------------------------------------------- */
+/* ---- dates ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -173,7 +173,7 @@ static void dates_of_many_forms(void **state) {
         assert_false(cookie_date_parse(bytes_of(no_dates[i]), &seconds));
 }
 
-/* ---- promises ------------------------------------------------------------------------------- */
+/* ---- promises -------------------------------------------------------------------------------- */
 
 static bool keeps(const char *field, bool host_only, const char *path) {
     struct cookie cookie = parse(field);
@@ -196,7 +196,7 @@ static void names_that_make_promises(void **state) {
     assert_true(keeps("=b", true, "/"));
 }
 
-/* ---- where it goes -------------------------------------------------------------------------- */
+/* ---- where it goes --------------------------------------------------------------------------- */
 
 static bool path_matches(const char *path, const char *cookie_path) {
     return cookie_path_matches(bytes_of(path), bytes_of(cookie_path));

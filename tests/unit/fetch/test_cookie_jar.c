@@ -26,7 +26,7 @@ static int free_jar(void **state) {
     return 0;
 }
 
-/* ---- setting and getting -------------------------------------------------------------------- */
+/* ---- setting and getting --------------------------------------------------------------------- */
 
 static bool trusted = true; /* the certificate was verified */
 
@@ -67,7 +67,7 @@ static void assert_sent(const char *to, const char *expected) {
     assert_sent_at(to, expected, NOW);
 }
 
-/* ---- hosts and domains ---------------------------------------------------------------------- */
+/* ---- hosts and domains ----------------------------------------------------------------------- */
 
 static void without_a_domain_it_is_the_host_s_alone(void **state) {
     (void)state;
@@ -130,7 +130,7 @@ static void addresses_have_nothing_below(void **state) {
     assert_sent("http://[::1]/", "e=f");
 }
 
-/* ---- paths and order ------------------------------------------------------------------------ */
+/* ---- paths and order ------------------------------------------------------------------------- */
 
 static void paths_and_their_order(void **state) {
     (void)state;
@@ -178,7 +178,7 @@ static void without_a_name_there_is_no_equals_sign(void **state) {
     assert_sent("http://example.org/", "other; a=");
 }
 
-/* ---- time ----------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void they_expire(void **state) {
     (void)state;
@@ -204,7 +204,7 @@ static void they_are_taken_back(void **state) {
     assert_int_equal(cookie_jar_size(jar), 0);
 }
 
-/* ---- secure cookies ------------------------------------------------------------------------- */
+/* ---- secure cookies -------------------------------------------------------------------------- */
 
 static void secure_ones_stay_on_secure_ways(void **state) {
     (void)state;
@@ -244,7 +244,7 @@ static void promises_are_kept(void **state) {
     assert_sent("https://example.org/", "__Host-a=b; __Host-e=b");
 }
 
-/* ---- bounds --------------------------------------------------------------------------------- */
+/* ---- bounds ---------------------------------------------------------------------------------- */
 
 static void a_domain_s_longest_unused_gives_way(void **state) {
     char field[64];

@@ -47,7 +47,7 @@ static void begin(size_t count, enum scope_policy policy) {
     assert_int_equal(round_start(&fetch_round, session, &options, &events), ERROR_NONE);
 }
 
-/* ---- order ---------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static const char *always(const char *path, unsigned nth) {
     (void)path;
@@ -65,7 +65,7 @@ static void results_come_in_order(void **state) {
     fetch_world_close();
 }
 
-/* ---- group mode ----------------------------------------------------------------------------- */
+/* ---- group mode ------------------------------------------------------------------------------ */
 
 static const char *nobody_yet(const char *path, unsigned nth) {
     (void)path;

@@ -51,7 +51,7 @@ static void finish(void) {
     fetch_world_close();
 }
 
-/* ---- rounds --------------------------------------------------------------------------------- */
+/* ---- rounds ---------------------------------------------------------------------------------- */
 
 static const char *changes_at_four(const char *path, unsigned nth) {
     (void)path;
@@ -81,7 +81,7 @@ static void once_is_once(void **state) {
     finish();
 }
 
-/* ---- failures ------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static uint64_t asked_at[64];
 static bool heals;
@@ -120,7 +120,7 @@ static void an_hour_is_the_most_here(void **state) {
     finish();
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void what_is_known_is_no_change(void **state) {
     struct schedule_memory memory;
@@ -145,7 +145,7 @@ static void what_is_known_is_no_change(void **state) {
     finish();
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static const char *nothing(const char *path, unsigned nth) {
     (void)path;

@@ -65,7 +65,7 @@ static const char *always(const char *path, unsigned nth) {
     return OK_ANSWER OK_BODY;
 }
 
-/* ---- the pool and the limits ---------------------------------------------------------------- */
+/* ---- the pool and the limits ----------------------------------------------------------------- */
 
 static void connections_are_used_again(void **state) {
     struct session_options options = world_options();
@@ -149,7 +149,7 @@ static void what_must_not_be_repeated_gets_a_fresh_connection(void **state) {
     close_world();
 }
 
-/* ---- retries -------------------------------------------------------------------------------- */
+/* ---- retries --------------------------------------------------------------------------------- */
 
 static const char *busy_twice(const char *path, unsigned nth) {
     (void)path;
@@ -186,7 +186,7 @@ static void a_wait_beyond_the_fetch_s_time_is_not_begun(void **state) {
     close_world();
 }
 
-/* ---- time-outs ------------------------------------------------------------------------------ */
+/* ---- time-outs ------------------------------------------------------------------------------- */
 
 /* A byte of a body every 100 ms, to everybody, for ever. */
 static void drip(void *context) {

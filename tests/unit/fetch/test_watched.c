@@ -44,7 +44,7 @@ static struct fetch_result failure(enum error error) {
     return (struct fetch_result){.url = final_url, .final_url = final_url, .error = error};
 }
 
-/* ---- changes -------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static void what_differs_is_a_change(void **state) {
     (void)state;
@@ -73,7 +73,7 @@ static void a_304_says_what_we_have(void **state) {
     assert_false(watched_take(&watched, &unchanged, NOW));
 }
 
-/* ---- validators ----------------------------------------------------------------------------- */
+/* ---- validators ------------------------------------------------------------------------------ */
 
 static void validators_last_a_day(void **state) {
     (void)state;
@@ -100,7 +100,7 @@ static void a_failure_forgets_them(void **state) {
     assert_null(watched_request(&watched, NOW).validators);
 }
 
-/* ---- failures ------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* When it is due after so many failures in a row. */
 static uint64_t delay_after(unsigned failures, uint64_t backoff, uint32_t random) {
@@ -160,7 +160,7 @@ static void a_clock_that_is_set_back_keeps_nobody_waiting(void **state) {
     assert_true(watched_is_due(&watched, NOW - 1000 * HOUR));
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void recall_and_begin_again(void **state, struct schedule_memory *memory, uint64_t now) {
     struct watched again;

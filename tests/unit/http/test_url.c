@@ -79,7 +79,7 @@ static void check_promises(const struct url *url) {
     buffer_fini(&again);
 }
 
-/* ---- the vectors of the web-platform-tests -------------------------------------------------- */
+/* ---- the vectors of the web-platform-tests --------------------------------------------------- */
 
 struct vector {
     struct bytes input;
@@ -162,7 +162,7 @@ static void web_platform_vectors(void **state) {
     assert_int_equal(memory_live_blocks(), live);
 }
 
-/* ---- parts ---------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static void every_part(void **state) {
     (void)state;
@@ -309,7 +309,7 @@ static void bad_ipv6_hosts(void **state) {
     }
 }
 
-/* ---- international names -------------------------------------------------------------------- */
+/* ---- international names --------------------------------------------------------------------- */
 
 static void international_hosts(void **state) {
     (void)state;
@@ -408,7 +408,7 @@ static void names_refused_by_design(void **state) {
     }
 }
 
-/* ---- refusals ------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void refusals(void **state) {
     (void)state;
@@ -459,7 +459,7 @@ static void longest_input(void **state) {
     memory_free(text);
 }
 
-/* ---- bytes that are not characters, and characters that are dropped ------------------------- */
+/* ---- bytes that are not characters, and characters that are dropped -------------------------- */
 
 static void bytes_that_are_not_utf8(void **state) {
     (void)state;
@@ -482,7 +482,7 @@ static void tab_at_every_byte(void **state) {
     }
 }
 
-/* ---- printing ------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void printing(void **state) {
     (void)state;
@@ -538,7 +538,7 @@ static void origins(void **state) {
     }
 }
 
-/* ---- relative to a base --------------------------------------------------------------------- */
+/* ---- relative to a base ---------------------------------------------------------------------- */
 
 static void relative(void **state) {
     (void)state;
@@ -574,7 +574,7 @@ static void outlives_its_base(void **state) {
     url_fini(&url);
 }
 
-/* ---- out of memory -------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 /* Parses and prints while allocation number `failing` fails; true if that one was reached. */
 static bool parse_short_of_memory(const char *text, const struct url *base, size_t failing) {
@@ -622,7 +622,7 @@ static void out_of_memory(void **state) {
     }
 }
 
-/* ---- anything ------------------------------------------------------------------------------- */
+/* ---- anything -------------------------------------------------------------------------------- */
 
 static uint64_t random_state;
 

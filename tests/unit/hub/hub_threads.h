@@ -41,7 +41,7 @@ static struct hub *hub;
 static uint16_t hub_port;
 static size_t blocks_before, descriptors_before;
 
-/* ---- settings of the tests ------------------------------------------------------------------ */
+/* ---- settings of the tests ------------------------------------------------------------------- */
 
 static struct channel_settings test_channel = {0};
 static struct hub_options test_options = {0};
@@ -71,7 +71,7 @@ static inline void default_settings(void) {
     };
 }
 
-/* ---- calls on a worker's thread ------------------------------------------------------------- */
+/* ---- calls on a worker's thread -------------------------------------------------------------- */
 
 struct test_call {
     struct letter letter;
@@ -107,7 +107,7 @@ static inline void call_on(unsigned worker, void (*run)(unsigned worker, void *c
     sem_destroy(&call.done);
 }
 
-/* ---- threads -------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static inline void *run_worker(void *argument) {
     struct test_worker *worker = argument;
@@ -271,7 +271,7 @@ static inline enum error publish_from(unsigned worker, const char *channel, stru
     return message.error;
 }
 
-/* ---- clients: no code under test, no ringcast memory ---------------------------------------- */
+/* ---- clients: no code under test, no ringcast memory ----------------------------------------- */
 
 static inline int connect_with_buffer(int receive_buffer) {
     struct sockaddr_in address = {.sin_family = AF_INET,

@@ -61,7 +61,7 @@ void drain_check(struct hub_worker *worker) {
     (void)worker;
 }
 
-/* ---- life cycle ----------------------------------------------------------------------------- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 static inline void still_start(unsigned workers, const struct hub_options *options) {
     still_hub = calloc(1, sizeof *still_hub + workers * sizeof(struct hub_worker));

@@ -19,7 +19,7 @@ static struct channel_settings settings_of(void *context, struct bytes name) {
     };
 }
 
-/* ---- a reader that takes what there is, or nothing ------------------------------------------ */
+/* ---- a reader that takes what there is, or nothing ------------------------------------------- */
 
 static bool reading;
 
@@ -46,7 +46,7 @@ static void published(struct subscription *subscription, enum error error) {
 
 const struct subscription_events subscription_events = {joined, readable, fell_behind, published};
 
-/* ---- set-up --------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static int begin(void **state) {
     (void)state;
@@ -94,7 +94,7 @@ static struct channel_totals totals_of(const char *name) {
     return found;
 }
 
-/* ---- tests ---------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void who_has_an_account(void **state) {
     (void)state;

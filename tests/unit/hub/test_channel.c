@@ -27,7 +27,7 @@ enum {
 static const char *const names[] = {"0a", "1b", "2c", "2d"};
 enum { NAMES = sizeof names / sizeof *names };
 
-/* ---- the model: every message of every channel, by its offset ------------------------------- */
+/* ---- the model: every message of every channel, by its offset -------------------------------- */
 
 struct model_message {
     uint32_t number; /* unique; the payload is made from it */
@@ -46,7 +46,7 @@ static struct model models[NAMES];
 static struct model_message published_messages[MODEL_MESSAGES];
 static uint32_t published_count;
 
-/* ---- walkers: subscribers that play at random ----------------------------------------------- */
+/* ---- walkers: subscribers that play at random ------------------------------------------------ */
 
 struct walker {
     struct subscription subscription;
@@ -98,7 +98,7 @@ static uint32_t number_of(const uint8_t *payload) {
            (uint32_t)payload[3] << 24;
 }
 
-/* ---- learning the order from the logs ------------------------------------------------------- */
+/* ---- learning the order from the logs -------------------------------------------------------- */
 
 static size_t header_size(const uint8_t *frame, size_t *payload_size) {
     assert_true((frame[0] & 0x0F) == 1 || (frame[0] & 0x0F) == 2);
@@ -141,7 +141,7 @@ static void learn(void) {
     }
 }
 
-/* ---- checking what arrives ------------------------------------------------------------------ */
+/* ---- checking what arrives ------------------------------------------------------------------- */
 
 /* The next message that is not its own, of those that the model knows. */
 static void pass_own(struct walker *walker) {
@@ -152,8 +152,7 @@ static void pass_own(struct walker *walker) {
     }
 }
 
-/* ---- renditions: back to the payload ----------------------------------------------------------
- */
+/* ---- renditions: back to the payload --------------------------------------------------------- */
 
 static struct ws_inflater *inflater;
 static struct buffer inflated;
@@ -265,7 +264,7 @@ static void take(struct walker *walker, struct bytes bytes) {
                      walker->partial_size > 0);
 }
 
-/* ---- what a client does --------------------------------------------------------------------- */
+/* ---- what a client does ---------------------------------------------------------------------- */
 
 static void leave(struct walker *walker) {
     channel_unsubscribe(&walker->subscription);
@@ -408,7 +407,7 @@ static void publish(struct walker *walker, size_t name, size_t size) {
     learn();
 }
 
-/* ---- set-up --------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static struct channel_settings settings = {.listed = true};
 
@@ -476,7 +475,7 @@ static void finish(void) {
     end();
 }
 
-/* ---- the random walk ------------------------------------------------------------------------ */
+/* ---- the random walk ------------------------------------------------------------------------- */
 
 static uint64_t random_state;
 
@@ -568,7 +567,7 @@ static void random_walk_with_hardly_any_retention(void **state) {
         walk_and_check(200 + workers, workers, 8 * 1024, 6, true);
 }
 
-/* ---- single stories ------------------------------------------------------------------------- */
+/* ---- single stories -------------------------------------------------------------------------- */
 
 static void turn_all(void) {
     still_settle();

@@ -23,7 +23,7 @@ static void begin(void) {
     hub_listen_on(0);
 }
 
-/* ---- handshakes ----------------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 static void handshakes_that_are_refused(void **state) {
     (void)state;
@@ -135,7 +135,7 @@ static void an_idle_client_holds_one_block_of_memory(void **state) {
     hub_end();
 }
 
-/* ---- messages ------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void a_message_goes_to_all_others_with_its_prefix(void **state) {
     (void)state;
@@ -191,7 +191,7 @@ static void publishing_where_only_the_service_may(void **state) {
     hub_end();
 }
 
-/* ---- pings ---------------------------------------------------------------------------------- */
+/* ---- pings ----------------------------------------------------------------------------------- */
 
 static void pings_are_answered(void **state) {
     (void)state;
@@ -255,7 +255,7 @@ static void no_pong_in_time(void **state) {
     hub_end();
 }
 
-/* ---- ends ----------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void closed_by_the_client(void **state) {
     (void)state;
@@ -347,7 +347,7 @@ static void end_that_is_not_followed(void **state) {
     hub_end();
 }
 
-/* ---- slow readers --------------------------------------------------------------------------- */
+/* ---- slow readers ---------------------------------------------------------------------------- */
 
 enum { PIECE = 64 * 1024, PIECES = 400 };
 static uint8_t piece[PIECE];
@@ -495,7 +495,7 @@ static void a_message_larger_than_retention(void **state) {
     hub_end();
 }
 
-/* ---- the end of the hub --------------------------------------------------------------------- */
+/* ---- the end of the hub ---------------------------------------------------------------------- */
 
 static void shutdown_flushes_and_closes(void **state) {
     (void)state;
@@ -545,7 +545,7 @@ static void shutdown_cuts_off_who_does_not_read(void **state) {
     hub_finish(&ending);
 }
 
-/* ---- shortage of memory --------------------------------------------------------------------- */
+/* ---- shortage of memory ---------------------------------------------------------------------- */
 
 /* A handshake and two messages with one allocation failing: whatever happens, it ends in order. */
 static void converse_without_memory(size_t spared) {

@@ -165,7 +165,7 @@ static void a_message_larger_than_a_segment_has_one_of_its_own(void **state) {
     log_fini(&log);
 }
 
-/* ---- retention ------------------------------------------------------------------------------ */
+/* ---- retention ------------------------------------------------------------------------------- */
 
 static void retention_by_messages(void **state) {
     (void)state;
@@ -286,7 +286,7 @@ static void trimming_nothing_is_harmless(void **state) {
     log_fini(&log);
 }
 
-/* ---- references ----------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 static void a_referenced_segment_outlives_its_log(void **state) {
     (void)state;

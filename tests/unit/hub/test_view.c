@@ -83,7 +83,7 @@ static void check_place(const struct cursor *cursor, uint64_t position) {
         assert_int_equal(cursor_rest_of_message(cursor).size, fixture.ends[whole] - position);
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void an_empty_view_has_nothing(void **state) {
     (void)state;
@@ -203,7 +203,7 @@ static void a_mark_without_its_bytes_yet(void **state) {
     end();
 }
 
-/* ---- placing -------------------------------------------------------------------------------- */
+/* ---- placing --------------------------------------------------------------------------------- */
 
 static void placing_at_any_position(void **state) {
     (void)state;
@@ -241,7 +241,7 @@ static void placing_before_the_view_is_placing_at_its_first_message(void **state
     end();
 }
 
-/* ---- letting go ----------------------------------------------------------------------------- */
+/* ---- letting go ------------------------------------------------------------------------------ */
 
 static void collecting_keeps_all_that_a_cursor_will_read(void **state) {
     (void)state;

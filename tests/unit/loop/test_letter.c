@@ -89,7 +89,7 @@ static void letters_of_several_threads_keep_their_order(void **state) {
         assert_int_equal(next_number[i], NOTES);
 }
 
-/* ---- two loops ------------------------------------------------------------------------------ */
+/* ---- two loops ------------------------------------------------------------------------------- */
 
 struct ball {
     struct letter letter;

@@ -39,7 +39,7 @@ static struct step make_step(char name) {
     return (struct step){.task.handler = &step_handler, .name = name};
 }
 
-/* ---- ready list ----------------------------------------------------------------------------- */
+/* ---- ready list ------------------------------------------------------------------------------ */
 
 static void posted_tasks_run_once_in_order(void **state) {
     (void)state;
@@ -101,7 +101,7 @@ static void the_turn_s_end_comes_after_everything_else(void **state) {
     assert_string_equal(trace, "a.b");
 }
 
-/* ---- timers --------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 struct alarm {
     struct timer timer;
@@ -186,7 +186,7 @@ static void timers_are_moved_and_stopped(void **state) {
     assert_false(timer_is_started(&c.timer));
 }
 
-/* ---- stopping, descriptors ------------------------------------------------------------------ */
+/* ---- stopping, descriptors ------------------------------------------------------------------- */
 
 static void stop(struct task *task) {
     (void)task;
@@ -226,7 +226,7 @@ static void closing_a_descriptor_posts_who_waits_for_one(void **state) {
     loop_unpost(&a.task);
 }
 
-/* ---- sight ---------------------------------------------------------------------------------- */
+/* ---- sight ----------------------------------------------------------------------------------- */
 
 static void hold(uint64_t duration) {
     for (uint64_t end = ring_now(loop.ring) + duration; ring_now(loop.ring) < end;)

@@ -95,7 +95,7 @@ static void batches_of_two_loops(void **state) {
     ring_free(ring);
 }
 
-/* ---- order, shutdown ------------------------------------------------------------------------ */
+/* ---- order, shutdown ------------------------------------------------------------------------- */
 
 static unsigned started;
 

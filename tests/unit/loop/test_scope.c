@@ -47,7 +47,7 @@ static void enter(struct scope *scope, struct worker *worker) {
     assert_int_equal(scope_enter(scope, &worker->member), ERROR_NONE);
 }
 
-/* ---- joining -------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static void ends_when_joined_and_empty(void **state) {
     (void)state;
@@ -162,7 +162,7 @@ static void the_join_deadline_holds_for_late_members(void **state) {
     wait_for(ends == 1);
 }
 
-/* ---- cancelling ----------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 static void cancelling_is_sticky_and_asks_once(void **state) {
     (void)state;
@@ -238,7 +238,7 @@ static void a_cancel_may_make_another_member_leave(void **state) {
     assert_int_equal(ends, 1);
 }
 
-/* ---- policies and errors -------------------------------------------------------------------- */
+/* ---- policies and errors --------------------------------------------------------------------- */
 
 static void collect_leaves_the_others_alone(void **state) {
     (void)state;
@@ -305,7 +305,7 @@ static void an_error_that_nobody_took_is_counted(void **state) {
     assert_int_equal(scope_untaken_errors(), before + 1);
 }
 
-/* ---- nesting -------------------------------------------------------------------------------- */
+/* ---- nesting --------------------------------------------------------------------------------- */
 
 static void cancelling_reaches_the_innermost(void **state) {
     (void)state;

@@ -47,7 +47,7 @@ static void finish(unsigned expected) {
         close(connected);
 }
 
-/* ---- places to dial ------------------------------------------------------------------------- */
+/* ---- places to dial -------------------------------------------------------------------------- */
 
 enum { FILLERS = 4 };
 
@@ -87,7 +87,7 @@ static struct address refusing(void) {
     return address;
 }
 
-/* ---- won ------------------------------------------------------------------------------------ */
+/* ---- won ------------------------------------------------------------------------------------- */
 
 static void one_address(void **state) {
     (void)state;
@@ -159,7 +159,7 @@ static void the_first_may_still_win(void **state) {
     close_black_hole(&second);
 }
 
-/* ---- lost ----------------------------------------------------------------------------------- */
+/* ---- lost ------------------------------------------------------------------------------------ */
 
 static void all_refuse(void **state) {
     (void)state;
@@ -196,7 +196,7 @@ static void a_scope_that_admits_nobody(void **state) {
     finish(0);
 }
 
-/* ---- given up ------------------------------------------------------------------------------- */
+/* ---- given up -------------------------------------------------------------------------------- */
 
 /* How many turns to make before the dialer is given up. */
 static void give_up_after(unsigned turns, void (*give_up)(void), unsigned expected) {
@@ -287,7 +287,7 @@ static void done_may_cancel_the_scope_after_a_loss(void **state) {
     assert_int_equal(answer, ERROR_CONNECTION_REFUSED);
 }
 
-/* ---- the order of families ------------------------------------------------------------------ */
+/* ---- the order of families ------------------------------------------------------------------- */
 
 static void families_take_turns(void **state) {
     (void)state;

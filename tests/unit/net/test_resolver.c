@@ -66,7 +66,7 @@ static void check_address(const struct address *address, const char *expected) {
     assert_string_equal(text, expected);
 }
 
-/* ---- without asking ------------------------------------------------------------------------- */
+/* ---- without asking -------------------------------------------------------------------------- */
 
 static void literals_and_localhost_never_leave_the_machine(void **state) {
     (void)state;
@@ -97,7 +97,7 @@ static void literals_and_localhost_never_leave_the_machine(void **state) {
     finish();
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static void both_families_in_turn_with_the_port(void **state) {
     (void)state;
@@ -229,7 +229,7 @@ static void bad_servers(void **state) {
     assert_int_not_equal(resolver_new(&loop, SECOND, "127.0.0.1:x:y", &resolver), ERROR_NONE);
 }
 
-/* ---- the cache ------------------------------------------------------------------------------ */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 static unsigned queries_after(const char *name, uint64_t later) {
     struct asked asked;
@@ -302,7 +302,7 @@ static void ten_thousand_names_are_the_most_it_keeps(void **state) {
     finish();
 }
 
-/* ---- abandoning, closing -------------------------------------------------------------------- */
+/* ---- abandoning, closing --------------------------------------------------------------------- */
 
 static void an_abandoned_lookup_fills_the_cache(void **state) {
     (void)state;

@@ -91,7 +91,7 @@ static size_t write_pattern(int peer, size_t from, size_t size) {
     return written > 0 ? (size_t)written : 0;
 }
 
-/* ---- data ----------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static void echo(void **state) {
     (void)state;
@@ -208,7 +208,7 @@ static void a_send_in_flight_can_be_cancelled(void **state) {
     close(pair[1]);
 }
 
-/* ---- ends ----------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void the_peer_s_half_close_leaves_sending_open(void **state) {
     (void)state;
@@ -268,7 +268,7 @@ static void a_reset_is_told_to_both_sides(void **state) {
     finish();
 }
 
-/* ---- closing -------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void closed_while_idle(void **state) {
     (void)state;

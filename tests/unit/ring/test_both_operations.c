@@ -27,7 +27,7 @@ static void wait_a_while(void) {
             step();
 }
 
-/* ---- accepting ------------------------------------------------------------------------------ */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
 static void an_accept_goes_on(void) {
     struct record accept = RECORD("accept");
@@ -100,7 +100,7 @@ static void both_ends_know_the_addresses(void) {
     close_all(&pair, true, true);
 }
 
-/* ---- polling -------------------------------------------------------------------------------- */
+/* ---- polling --------------------------------------------------------------------------------- */
 
 static void ready(struct record *poll, const char *what) {
     wait_for(poll->completions > 0);
@@ -163,7 +163,7 @@ static void an_idle_poll_is_cancelled(void) {
     close_all(&pair, true, true);
 }
 
-/* ---- cancelling ----------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 /* It can come too late for what is there already, never for the operation's end. */
 static void a_cancel_behind_data(void) {
@@ -222,7 +222,7 @@ static void closing_behind_a_cancel_is_an_orderly_end(void) {
     close_all(&pair, true, false);
 }
 
-/* ---- waiting for room ----------------------------------------------------------------------- */
+/* ---- waiting for room ------------------------------------------------------------------------ */
 
 static char filling[64 * 1024];
 
@@ -293,7 +293,7 @@ static void buffers_come_back_to_who_waits(void) {
     close_all(&second, true, true);
 }
 
-/* ---- waking --------------------------------------------------------------------------------- */
+/* ---- waking ---------------------------------------------------------------------------------- */
 
 static void many_wakes_are_one_and_no_completion(void) {
     uint64_t before = ring->statistics.completions;

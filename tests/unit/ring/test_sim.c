@@ -19,7 +19,7 @@ enum { PORT = 80, MOST_STEPS = 100000 };
 static struct sim *sim;
 static struct ring *ring;
 
-/* ---- a ring without a loop ------------------------------------------------------------------ */
+/* ---- a ring without a loop ------------------------------------------------------------------- */
 
 static uint64_t never(struct sim_actor *actor) {
     (void)actor;
@@ -101,7 +101,7 @@ static struct sockaddr_in at_port(uint16_t port) {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* ---- a peer --------------------------------------------------------------------------------- */
+/* ---- a peer ---------------------------------------------------------------------------------- */
 
 static struct sim_socket *peer;
 static unsigned changes;
@@ -131,7 +131,7 @@ static void end(struct record *record) {
     wait_for(!operation_is_armed(&record->operation));
 }
 
-/* ---- tests ---------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void accepts_what_a_peer_connects(void **state) {
     (void)state;

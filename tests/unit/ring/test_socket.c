@@ -110,7 +110,7 @@ static void who_shares_a_port_shares_its_connections(void **state) {
         close(clients[i]);
 }
 
-/* ---- Unix sockets --------------------------------------------------------------------------- */
+/* ---- Unix sockets ---------------------------------------------------------------------------- */
 
 static struct sockaddr_un unix_address(void) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

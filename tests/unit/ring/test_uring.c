@@ -22,7 +22,7 @@ static int listen_somewhere(struct sockaddr_in *address) {
     return listener;
 }
 
-/* ---- receive -------------------------------------------------------------------------------- */
+/* ---- receive --------------------------------------------------------------------------------- */
 
 static void receive_goes_on_until_the_end_of_the_stream(void **state) {
     (void)state;
@@ -95,7 +95,7 @@ static void receive_of_a_reset_connection(void **state) {
     close(listener);
 }
 
-/* ---- send ----------------------------------------------------------------------------------- */
+/* ---- send ------------------------------------------------------------------------------------ */
 
 static void send_may_take_less_than_asked_and_waits_for_room(void **state) {
     (void)state;
@@ -133,7 +133,7 @@ static void send_to_a_closed_peer_is_an_error_and_no_signal(void **state) {
     close(pair[0]);
 }
 
-/* ---- accept and connect --------------------------------------------------------------------- */
+/* ---- accept and connect ---------------------------------------------------------------------- */
 
 static void accept_goes_on_connection_after_connection(void **state) {
     (void)state;
@@ -180,7 +180,7 @@ static void connect_is_refused(void **state) {
     close(client);
 }
 
-/* ---- poll ----------------------------------------------------------------------------------- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 static void poll_waits_once_for_each_direction(void **state) {
     (void)state;
@@ -202,7 +202,7 @@ static void poll_waits_once_for_each_direction(void **state) {
     close(pair[1]);
 }
 
-/* ---- cancel --------------------------------------------------------------------------------- */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 static void cancel_ends_each_kind_once(void **state) {
     (void)state;
@@ -349,7 +349,7 @@ static void the_last_completion_may_free_the_operation(void **state) {
     }
 }
 
-/* ---- shutdown and close --------------------------------------------------------------------- */
+/* ---- shutdown and close ---------------------------------------------------------------------- */
 
 static void shutdown_ends_one_side(void **state) {
     (void)state;
@@ -390,7 +390,7 @@ static void shutdown_before_close_never_hits_the_next_owner(void **state) {
     }
 }
 
-/* ---- many, time, randomness ----------------------------------------------------------------- */
+/* ---- many, time, randomness ------------------------------------------------------------------ */
 
 static void ten_thousand_operations(void **state) {
     (void)state;

@@ -38,7 +38,7 @@ struct site {
 static struct site site;
 static uint8_t big[BIG];
 
-/* ---- after an upgrade: what comes goes back ------------------------------------------------- */
+/* ---- after an upgrade: what comes goes back -------------------------------------------------- */
 
 static void upgraded_received(struct transport *transport, uint8_t *data, size_t size) {
     site.upgrade_received += size;
@@ -93,7 +93,7 @@ static inline void upgrade(struct http_connection *connection) {
         transport_send(&connection->transport, switching, sizeof switching - 1);
 }
 
-/* ---- the site ------------------------------------------------------------------------------- */
+/* ---- the site -------------------------------------------------------------------------------- */
 
 static inline void answer_with(struct http_connection *connection, int status, struct bytes body) {
     const struct http_response_head head = {.status = status};
@@ -179,7 +179,7 @@ static inline void close_site(void) {
 
 #define statistic(name) counter_read(&site.server.statistics.name)
 
-/* ---- a client ------------------------------------------------------------------------------- */
+/* ---- a client -------------------------------------------------------------------------------- */
 
 struct client {
     int socket;

@@ -16,7 +16,7 @@ static void refuse_text(const char *request, const char *status_line) {
     expect_refusal(request, strlen(request), status_line);
 }
 
-/* ---- bad requests --------------------------------------------------------------------------- */
+/* ---- bad requests ---------------------------------------------------------------------------- */
 
 static void malformed_requests(void **state) {
     (void)state;
@@ -135,7 +135,7 @@ static void a_bad_request_behind_a_good_one(void **state) {
     close_site();
 }
 
-/* ---- time ----------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void a_head_that_does_not_come(void **state) {
     (void)state;
@@ -217,7 +217,7 @@ static void a_reader_that_never_reads(void **state) {
     close_site();
 }
 
-/* ---- number --------------------------------------------------------------------------------- */
+/* ---- number ---------------------------------------------------------------------------------- */
 
 static void one_connection_too_many(void **state) {
     (void)state;

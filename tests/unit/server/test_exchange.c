@@ -186,7 +186,7 @@ static void a_response_that_cannot_be_written_closes(void **state) {
     close_client(&client);
 }
 
-/* ---- 100 Continue --------------------------------------------------------------------------- */
+/* ---- 100 Continue ---------------------------------------------------------------------------- */
 
 #define EXPECTS \
     "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
@@ -263,7 +263,7 @@ static void a_last_request_whose_body_does_not_wait(void **state) {
     close_client(&client);
 }
 
-/* ---- peers that end their side -------------------------------------------------------------- */
+/* ---- peers that end their side --------------------------------------------------------------- */
 
 static void a_half_closed_peer_still_gets_its_answers(void **state) {
     (void)state;

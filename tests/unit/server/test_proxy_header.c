@@ -65,7 +65,7 @@ static void check_answer(struct bytes input, enum proxy_header_answer expected) 
         fail_msg("another answer to '%.*s'", (int)input.size, (const char *)input.data);
 }
 
-/* ---- version 1 ------------------------------------------------------------------------------ */
+/* ---- version 1 ------------------------------------------------------------------------------- */
 
 static void lines_of_version_1(void **state) {
     (void)state;
@@ -121,7 +121,7 @@ static void a_line_has_its_bound(void **state) {
     buffer_fini(&line);
 }
 
-/* ---- version 2 ------------------------------------------------------------------------------ */
+/* ---- version 2 ------------------------------------------------------------------------------- */
 
 static void headers_of_version_2(void **state) {
     (void)state;

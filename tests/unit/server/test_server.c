@@ -3,7 +3,7 @@
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-/* ---- listening ------------------------------------------------------------------------------ */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 static void both_loopback_addresses_share_a_port(void **state) {
     (void)state;
@@ -88,7 +88,7 @@ static void stopping_to_listen_leaves_connections_alone(void **state) {
     close_site();
 }
 
-/* ---- leaving HTTP --------------------------------------------------------------------------- */
+/* ---- leaving HTTP ---------------------------------------------------------------------------- */
 
 #define UPGRADE "GET /upgrade HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -195,7 +195,7 @@ static void closing_asks_upgraded_connections_their_own_way(void **state) {
     close_client(&client);
 }
 
-/* ---- closing -------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void closed_with_nobody_there(void **state) {
     (void)state;

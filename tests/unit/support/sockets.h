@@ -53,7 +53,7 @@ static inline void reset_connection(int descriptor) {
     close(descriptor);
 }
 
-/* ---- too few descriptors -------------------------------------------------------------------- */
+/* ---- too few descriptors --------------------------------------------------------------------- */
 
 static struct rlimit limit_before;
 

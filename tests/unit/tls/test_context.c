@@ -119,7 +119,7 @@ static void version_told(void **state) {
     assert_true(strchr(tls_library_version(), '.') != NULL);
 }
 
-/* -- out of memory: every allocation fails once ----------------------------------------------- */
+/* ---- out of memory: every allocation fails once ---------------------------------------------- */
 
 static enum error client_again(void) {
     return client("authorities.pem");
@@ -174,7 +174,7 @@ static void server_out_of_memory(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* -- PEM -------------------------------------------------------------------------------------- */
+/* ---- PEM ------------------------------------------------------------------------------------- */
 
 static void pem_finds_each_certificate(void **state) {
     (void)state;

@@ -19,7 +19,7 @@
 enum { WHOLE = 1 << 20 };
 static const size_t chunks[] = {1, 7, 1000, WHOLE};
 
-/* -- two ends --------------------------------------------------------------------------------- */
+/* ---- two ends -------------------------------------------------------------------------------- */
 
 struct pair {
     struct tls_context *client_context;
@@ -131,7 +131,7 @@ static void assert_got(const struct buffer *got, const char *text) {
     assert_memory_equal(got->data, text, got->size);
 }
 
-/* -- verification ----------------------------------------------------------------------------- */
+/* ---- verification ---------------------------------------------------------------------------- */
 
 /* The client's end after a full handshake with this certificate for this host. */
 static enum error outcome(const char *certificate, const char *host) {
@@ -282,7 +282,7 @@ static void hosts_that_are_none_refused(void **state) {
     tls_context_free(context);
 }
 
-/* -- data ------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static void speak(struct pair *pair, size_t chunk) {
     exchange(pair, chunk);
@@ -357,7 +357,7 @@ static void too_much_unread_refused(void **state) {
     pair_fini(&pair);
 }
 
-/* -- endings ---------------------------------------------------------------------------------- */
+/* ---- endings --------------------------------------------------------------------------------- */
 
 static void closed_by_client_then_server(void **state) {
     (void)state;
@@ -444,7 +444,7 @@ static void freed_in_the_middle(void **state) {
     pair_fini(&pair);
 }
 
-/* -- hostile peers ---------------------------------------------------------------------------- */
+/* ---- hostile peers --------------------------------------------------------------------------- */
 
 static enum error client_after(const void *data, size_t size, const char *detail) {
     struct pair pair = pair_new("good", "example.test");
@@ -534,7 +534,7 @@ static void changed_handshake_refused(void **state) {
     pair_fini(&pair);
 }
 
-/* -- resumption ------------------------------------------------------------------------------- */
+/* ---- resumption ------------------------------------------------------------------------------ */
 
 static struct tls_session *session_of(struct pair *pair, long options) {
     pair_connect(pair, "example.test", NULL);
@@ -606,7 +606,7 @@ static void session_forgotten_by_the_server(void **state) {
     pair_fini(&pair);
 }
 
-/* -- out of memory ---------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static void connection_new_out_of_memory(void **state) {
     (void)state;

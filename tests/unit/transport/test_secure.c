@@ -81,7 +81,7 @@ static void closed(struct transport *transport) {
 static const struct transport_events events = {
     .opened = opened, .received = received, .ended = ended, .sent = sent, .closed = closed};
 
-/* ---- starting and ending -------------------------------------------------------------------- */
+/* ---- starting and ending --------------------------------------------------------------------- */
 
 static enum error init_secure(struct party *party, int descriptor, struct tls *tls) {
     return transport_init_secure_on_pool(&party->transport, &loop, descriptor, tls,
@@ -146,7 +146,7 @@ static void finish(void) {
     assert_true(client.ends <= 1 && server.ends <= 1);
 }
 
-/* ---- data ----------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static void handshake_and_a_few_bytes(void **state) {
     (void)state;
@@ -217,7 +217,7 @@ static void a_reader_that_pauses_holds_the_sender(void **state) {
     finish();
 }
 
-/* ---- ends ----------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void a_shutdown_leaves_the_other_direction_open(void **state) {
     (void)state;
@@ -285,7 +285,7 @@ static void a_reset_is_told(void **state) {
     finish();
 }
 
-/* ---- failed handshakes ---------------------------------------------------------------------- */
+/* ---- failed handshakes ----------------------------------------------------------------------- */
 
 static void a_stranger_s_certificate_is_refused_and_the_server_told(void **state) {
     (void)state;
@@ -326,7 +326,7 @@ static void a_peer_that_speaks_something_else(void **state) {
     close(pair[1]);
 }
 
-/* ---- closing -------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void closed_at_each_step_of_the_handshake(void **state) {
     (void)state;
@@ -374,7 +374,7 @@ static void closed_with_a_send_in_flight(void **state) {
     finish();
 }
 
-/* ---- out of memory -------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static void no_memory_to_begin(void **state) {
     (void)state;
