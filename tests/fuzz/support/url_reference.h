@@ -70,7 +70,7 @@ static inline void ref_encode(struct ref_text *to, int c, const char *set) {
         ref_put(to, (char)c);
         return;
     }
-    snprintf(code, sizeof code, "%%%02X", (unsigned)c);
+    snprintf(code, sizeof code, "%%%02X", (unsigned)c & 0xFF);
     for (int i = 0; i < 3; i++)
         ref_put(to, code[i]);
 }
