@@ -35,9 +35,13 @@ bool chat_screen_print(struct chat_screen *screen, struct bytes text) {
     return written;
 }
 
+/* What is said may quote the hub. */
 void chat_screen_say(struct chat_screen *screen, const char *text) {
+    struct buffer out = {0};
     erase(screen);
-    output_complain("%s", text);
+    if (line_editor_append_harmless(&out, bytes_of(text)) == ERROR_NONE)
+        output_complain("%.*s", (int)out.size, (const char *)out.data);
+    buffer_fini(&out);
     chat_screen_draw(screen);
 }
 

@@ -236,8 +236,6 @@ static enum error append_slow_callbacks(const struct service *service, struct bu
     return error;
 }
 
-enum { WORKERS_MAX = 64 };
-
 static enum error append_loops(const struct service *service, struct buffer *out) {
     const struct histogram *lags[WORKERS_MAX];
     for (unsigned i = 0; i < service->workers.count; i++)

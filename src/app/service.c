@@ -383,6 +383,8 @@ static enum error start_threads(struct service *service) {
     struct ring_refusal refusal;
     unsigned count =
         service->config->workers == CONFIG_AUTO ? limits_processors() : service->config->workers;
+    if (count > WORKERS_MAX)
+        count = WORKERS_MAX;
     enum error error = workers_start(&service->workers, count, &refusal);
     if (error != ERROR_NONE) {
         log_write(LOG_ERROR, "ring", refusal.text);

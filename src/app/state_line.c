@@ -185,6 +185,8 @@ enum error state_line_read(struct bytes line, uint64_t *hash, struct state_memor
     struct json_document document;
     struct json_syntax_error problem;
     *memory = (struct state_memory){0};
+    if (line.size > JSON_TEXT_MAX)
+        return ERROR_CONFIG_INVALID;
     enum error error = json_document_init(&document, line, &problem);
     if (error != ERROR_NONE)
         return error;

@@ -62,8 +62,6 @@ static void deliver_stillness(struct letter *letter) {
 
 static const struct letter_handler still_handler = {"workers_stand_still", deliver_stillness};
 
-enum { WORKERS_MAX = 64 };
-
 void workers_stand_still(struct workers *workers, void (*run)(void *context), void *context) {
     struct still_letter letters[WORKERS_MAX];
     struct stillness stillness;

@@ -20,6 +20,9 @@ struct worker {
     struct ring_refusal refusal;
 };
 
+/* More are of no use to anybody, and what asks all of them keeps a place for each. */
+enum { WORKERS_MAX = 64 };
+
 struct workers {
     unsigned count;
     struct worker *workers; /* NULL: the loops are borrowed */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const int64_t DAY_SECONDS = 24 * 3600;
+static const int64_t DAY_SECONDS = 24 * (int64_t)3600;
 
 /* Takes off what stands before the separator, and the separator. */
 static struct bytes take_until(struct bytes *rest, uint8_t separator) {

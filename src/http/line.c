@@ -9,7 +9,7 @@ enum { LINE_END_SIZE = 2 };
  * whatever comes.
  */
 static enum line_result keep(struct buffer *partial, struct bytes *input, size_t limit) {
-    if (input->size >= limit + LINE_END_SIZE - partial->size)
+    if (input->size + partial->size >= limit + LINE_END_SIZE)
         return LINE_TOO_LONG;
     if (buffer_append(partial, input->data, input->size) != ERROR_NONE)
         return LINE_NO_MEMORY;
@@ -40,7 +40,7 @@ enum line_result line_take(struct buffer *partial, bool *taken, struct bytes *in
     if (end == NULL)
         return keep(partial, input, limit);
     struct bytes text = bytes_make(input->data, (size_t)(end - input->data) + 1);
-    if (text.size > limit + LINE_END_SIZE - partial->size)
+    if (text.size + partial->size > limit + LINE_END_SIZE)
         return LINE_TOO_LONG;
     *input = bytes_after(*input, text.size);
     if (partial->size > 0) {

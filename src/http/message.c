@@ -108,7 +108,7 @@ static bool take_line(struct http_message *message, struct turn *turn, size_t li
 
 /* Whether `more` bytes fit in what the limit leaves for head, trailers and chunk extensions. */
 static bool fits(const struct http_message *message, size_t more) {
-    return more <= message->limits->head_bytes - message->text.size - message->overhead;
+    return message->text.size + message->overhead + more <= message->limits->head_bytes;
 }
 
 /* Room for a line and its CR LF is made at once, so that a failure leaves no half line. */
@@ -219,7 +219,7 @@ static bool take_field_line(struct http_message *message, struct turn *turn, str
         return false;
     if (line->size == 0)
         return true;
-    if (message->field_line_count == message->limits->field_count)
+    if (message->field_line_count >= message->limits->field_count)
         return fail(message, turn, ERROR_HTTP_HEAD_TOO_LARGE);
     message->field_line_count++;
     *line = without_blanks_at_end(

@@ -257,6 +257,15 @@ enum error client_enter(struct client *client, struct seat *seat) {
     return presence_enter(&seat->subscription, id, grant_subject(client->grant));
 }
 
+/* It may have joined already, and then have been refused its place among the members. */
+static void refuse_to_join(struct client *client, struct subscription *subscription,
+                           enum error error) {
+    channel_unsubscribe(subscription);
+    client_free_output(client);
+    http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
+                           error == ERROR_LIMIT_REACHED ? "too many channels" : error_text(error));
+}
+
 static void joined(struct subscription *subscription, enum error error) {
     struct seat *seat = seat_of(subscription);
     struct client *client = seat->client;
@@ -266,9 +275,7 @@ static void joined(struct subscription *subscription, enum error error) {
     if (client->kind == CLIENT_JSON)
         dialog_joined(seat, error);
     else if (error != ERROR_NONE)
-        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
-                               error == ERROR_LIMIT_REACHED ? "too many channels"
-                                                            : error_text(error));
+        refuse_to_join(client, subscription, error);
     else if (closing)
         channel_unsubscribe(subscription);
     else

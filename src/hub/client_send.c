@@ -276,10 +276,8 @@ void client_sent(struct transport *transport, size_t size, enum error error) {
     /* what the kernel took in the meantime may have carried it back into the retention */
     bool look = seat != NULL && (client->fallen_behind || client->state == CLIENT_OPEN);
     client->fallen_behind = false;
-    if (look && subscription_is_behind(&seat->subscription)) {
+    if (look && subscription_is_behind(&seat->subscription))
         apply_slow_policy(client, seat);
-        return;
-    }
     if (seat != NULL && client->dialog != NULL)
         dialog_try_to_leave(seat);
     client_serve(client);

@@ -11,12 +11,21 @@
 
 /* ---- making and finding ---------------------------------------------------------------------- */
 
-void home_init_log(const struct home *home, struct log *log) {
-    const struct retention retention = {
+static struct retention retention_of(const struct home *home) {
+    return (struct retention){
         .bytes = home->settings.retain_bytes,
         .messages = home->settings.retain_messages,
         .age = home->settings.retain_age,
     };
+}
+
+void home_change_retention(struct home *home) {
+    for (size_t i = 0; i < RENDITION_PRESENCE; i++)
+        home->renditions[i].log.retention = retention_of(home);
+}
+
+void home_init_log(const struct home *home, struct log *log) {
+    const struct retention retention = retention_of(home);
     log_init(log, &retention, home->worker->hub->worker_count);
 }
 

@@ -134,6 +134,8 @@ enum error home_append(struct home *home, struct bytes prefix, bool binary, stru
 /* For recall.c: a log with the channel's retention; dropping what is not retained; and counting
  * the memory of all logs. */
 void home_init_log(const struct home *home, struct log *log);
+/* After a change of its settings: its logs keep to the new retention from now on. */
+void home_change_retention(struct home *home);
 void home_trim(struct home *home);
 void home_count_memory(struct home *home);
 

@@ -173,17 +173,21 @@ static struct channel_settings new_settings(const struct hub_worker *worker, con
     struct channel_settings settings = options->channel_settings(options->context, bytes_of(name));
     settings.echo = old->echo;     /* messages are under way that are, or are not, to come back */
     settings.listed = old->listed; /* it is counted */
+    settings.presence = old->presence; /* members have entered, or have not */
     return settings;
 }
 
 static void change_channel(struct map_node *node, void *context) {
     struct channel *channel = container_of(node, struct channel, node);
     channel->settings = new_settings(context, channel->name, &channel->settings);
+    if (channel->kind == RENDITION_PRESENCE)
+        channel->settings.slow_reader = SLOW_READER_SKIP;
 }
 
 static void change_home(struct map_node *node, void *context) {
     struct home *home = container_of(node, struct home, node);
     home->settings = new_settings(context, home->name, &home->settings);
+    home_change_retention(home);
 }
 
 void hub_reconfigure(struct hub *hub, const struct hub_options *options) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "request.h"
 #include "worker.h"
 #include "ws/frame_encode.h"
 
@@ -107,12 +108,13 @@ static void deliver_leave(struct letter *letter) {
     member_free(member);
 }
 
-enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out) {
+enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out,
+                             bool *all) {
     enum error error = buffer_format(out, "\"count\":%" PRIu64 ",\"members\":[",
                                      counter_read(&home->member_count));
     unsigned count = 0;
     list_for_each (node, &home->members) {
-        if (error != ERROR_NONE || count == limit)
+        if (error != ERROR_NONE || count == limit || out->size >= REQUEST_HISTORY_BYTES)
             break;
         error = buffer_append_text(out, count++ > 0 ? ",{" : "{");
         if (error == ERROR_NONE)
@@ -120,6 +122,7 @@ enum error presence_describe(const struct home *home, unsigned limit, struct buf
         if (error == ERROR_NONE)
             error = buffer_append_byte(out, '}');
     }
+    *all = count == counter_read(&home->member_count);
     return error == ERROR_NONE ? buffer_append_byte(out, ']') : error;
 }
 

@@ -23,7 +23,9 @@ void presence_leave(struct subscription *subscription);
 /* Makes the log of a rendition that somebody begins to watch. At home. */
 void presence_init_log(const struct home *home, struct log *log);
 
-/* Appends `"count":2,"members":[…]`, at most `limit` of them. At home. */
-enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out);
+/* Appends `"count":2,"members":[…]`, at most `limit` of them and not many more than
+ * REQUEST_HISTORY_BYTES; says whether those are all. At home. */
+enum error presence_describe(const struct home *home, unsigned limit, struct buffer *out,
+                             bool *all);
 
 #endif

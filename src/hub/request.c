@@ -141,8 +141,7 @@ static enum error remember(struct request *request, struct home *home) {
 }
 
 static enum error tell_presence(struct request *request, struct home *home) {
-    request->found = counter_read(&home->member_count) <= request->limit;
-    return presence_describe(home, request->limit, &request->text);
+    return presence_describe(home, request->limit, &request->text, &request->found);
 }
 
 static enum error perform(struct request *request, struct hub_worker *worker) {

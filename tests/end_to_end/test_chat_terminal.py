@@ -66,6 +66,17 @@ async def test_messages_cannot_play_tricks_with_the_terminal(processes, terminal
     await other.close()
 
 
+async def test_neither_can_the_reason_for_which_a_hub_closes(terminal):
+    async def leave(connection):
+        await connection.close(1008, "\x1b[2Jno\x9b")
+
+    async with websockets.serve(leave, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        chat = terminal(f"ws://127.0.0.1:{port}", "--no-reconnect")
+        await chat.wait_until(lambda rows: any("^[[2Jno" in row for row in rows))
+        assert await chat.exit() == 1
+
+
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 130),
                                           (signal.SIGHUP, 130), (signal.SIGQUIT, -signal.SIGQUIT),
                                           (signal.SIGABRT, -signal.SIGABRT)])

@@ -181,7 +181,7 @@ static void stop_service(struct task *task) {
 static const struct task_handler stop_handler = {"sim_stop", stop_service};
 
 static bool start_service(struct world *world) {
-    struct loop *loops[WORKERS_MAX];
+    struct loop *loops[SIM_WORKERS_MAX];
     const struct pool_runner runner = {start_work, world->sim};
     size_t before = memory_live_bytes();
     for (unsigned i = 0; i < world->worker_count; i++) {
@@ -513,7 +513,7 @@ static void run(struct world *world, uint64_t without) {
 
 static void draw_world(struct world *world) {
     struct sim *sim = world->sim;
-    world->worker_count = 1 + (unsigned)sim_below(sim, WORKERS_MAX);
+    world->worker_count = 1 + (unsigned)sim_below(sim, SIM_WORKERS_MAX);
     world->crowded = sim_below(sim, 8) == 0;
     world->proxied = sim_below(sim, 4) == 0;
     world->calm_rounds_wanted = sim_below(sim, 4) == 0 ? 3 : 1;

@@ -14,7 +14,7 @@
 #include "ring/sim.h"
 #include "service.h"
 
-enum { WORKERS_MAX = 3, URLS_MAX = 8, SIM_PROXY_HOST = 200 }; /* 203.0.113.200 */
+enum { SIM_WORKERS_MAX = 3, URLS_MAX = 8, SIM_PROXY_HOST = 200 }; /* 203.0.113.200 */
 
 /* Their names stand in client_frames.c. */
 enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
@@ -88,7 +88,7 @@ struct world {
     struct config config;
     char config_text[8192];
     unsigned worker_count;
-    struct sim_loop loops[WORKERS_MAX];
+    struct sim_loop loops[SIM_WORKERS_MAX];
     struct pool *pool;
     struct service service;
     struct task stop;

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "state_line.h"
+#include "json/text.h"
 
 static char address[] = "http://example.org/", secret[] = "Basic c2VjcmV0";
 static uint8_t digest[SHA256_SIZE] = {0xAB, 1, 2, 3};
@@ -119,6 +120,19 @@ static void what_is_no_line(void **state) {
 }
 
 /* Each value that cannot be counts as none. */
+/* As a file has that was filled with zeros, or is no state file at all. */
+static void a_line_that_is_far_too_long(void **state) {
+    (void)state;
+    size_t size = JSON_TEXT_MAX + 1;
+    uint8_t *zeros = calloc(1, size);
+    struct state_memory memory;
+    uint64_t hash;
+    assert_non_null(zeros);
+    assert_int_equal(state_line_read(bytes_make(zeros, size), &hash, &memory),
+                     ERROR_CONFIG_INVALID);
+    free(zeros);
+}
+
 static void values_that_cannot_be(void **state) {
     static const char line[] = "{\"request\":\"0123456789abcdef\",\"error\":\"NO_SUCH\","
                                "\"status\":-1,\"sha256\":\"xy\",\"title\":7,\"failures\":1e99,"
@@ -157,11 +171,9 @@ static void no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(other_requests_are_others),
-        cmocka_unit_test(what_is_no_line),
-        cmocka_unit_test(values_that_cannot_be),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(other_requests_are_others),
+        cmocka_unit_test(what_is_no_line),         cmocka_unit_test(a_line_that_is_far_too_long),
+        cmocka_unit_test(values_that_cannot_be),   cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
