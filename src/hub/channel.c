@@ -233,6 +233,13 @@ static struct bytes make_key(char *out, struct bytes name, enum rendition_kind k
     return bytes_make(out, name.size + 2);
 }
 
+/* Who watches presence is told what it missed, whatever becomes of readers of the messages. */
+void channel_set(struct channel *channel, const struct channel_settings *settings) {
+    channel->settings = *settings;
+    if (channel->kind == RENDITION_PRESENCE)
+        channel->settings.slow_reader = SLOW_READER_SKIP;
+}
+
 static struct channel *channel_new(struct hub_worker *worker, struct bytes name,
                                    enum rendition_kind kind) {
     struct channel *channel = memory_allocate_zeroed(sizeof *channel + name.size + 2);
@@ -251,9 +258,9 @@ static struct channel *channel_new(struct hub_worker *worker, struct bytes name,
     channel->kind = kind;
     channel->worker = worker;
     channel->flush.handler = &flush_handler;
-    channel->settings = worker->hub->options.channel_settings(worker->hub->options.context, name);
-    if (kind == RENDITION_PRESENCE)
-        channel->settings.slow_reader = SLOW_READER_SKIP;
+    const struct hub_options *options = &worker->hub->options;
+    const struct channel_settings settings = options->channel_settings(options->context, name);
+    channel_set(channel, &settings);
     view_init(&channel->view);
     list_init(&channel->waiting);
     list_init(&channel->idle);

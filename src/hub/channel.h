@@ -42,6 +42,9 @@ struct channel {
 enum error channel_subscribe(struct hub_worker *worker, struct bytes name, enum rendition_kind kind,
                              const struct start *start, struct subscription *subscription);
 
+/* Sets what holds in the channel from now on. */
+void channel_set(struct channel *channel, const struct channel_settings *settings);
+
 /* Ends a subscription on which nothing is in flight. Harmless on one that has none. */
 void channel_unsubscribe(struct subscription *subscription);
 

@@ -162,7 +162,8 @@ static void publish(struct client *client, const struct http_request *request,
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static void described(struct request *request) {
+/* Answers with the channel's place, `more`, and what its home has written. */
+static void tell(struct request *request, const char *more) {
     struct client *client = take_back(request);
     struct buffer json = {0};
     enum error error = request->error;
@@ -173,7 +174,7 @@ static void described(struct request *request) {
     if (error == ERROR_NONE)
         error = append_place(&json, request);
     if (error == ERROR_NONE)
-        error = buffer_append_byte(&json, ',');
+        error = buffer_append_text(&json, more);
     if (error == ERROR_NONE)
         error = buffer_append(&json, request->text.data, request->text.size);
     if (error == ERROR_NONE)
@@ -181,24 +182,13 @@ static void described(struct request *request) {
     respond(client, HTTP_STATUS_OK, &json, error);
 }
 
+static void described(struct request *request) {
+    tell(request, ",");
+}
+
 static void remembered(struct request *request) {
-    struct client *client = take_back(request);
-    struct buffer json = {0};
-    enum error error = request->error;
-    if (error == ERROR_NOT_FOUND) {
-        refuse(client, HTTP_STATUS_NOT_FOUND, "there is no such channel");
-        return;
-    }
-    if (error == ERROR_NONE)
-        error = append_place(&json, request);
-    if (error == ERROR_NONE)
-        error = buffer_format(&json,
-                              ",\"complete\":%s,\"messages\":", request->found ? "true" : "false");
-    if (error == ERROR_NONE)
-        error = buffer_append(&json, request->text.data, request->text.size);
-    if (error == ERROR_NONE)
-        error = buffer_append_text(&json, "}\n");
-    respond(client, HTTP_STATUS_OK, &json, error);
+    tell(request,
+         request->found ? ",\"complete\":true,\"messages\":" : ",\"complete\":false,\"messages\":");
 }
 
 /* `since` is an offset, or an offset with its epoch in front. */

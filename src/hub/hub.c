@@ -179,9 +179,9 @@ static struct channel_settings new_settings(const struct hub_worker *worker, con
 
 static void change_channel(struct map_node *node, void *context) {
     struct channel *channel = container_of(node, struct channel, node);
-    channel->settings = new_settings(context, channel->name, &channel->settings);
-    if (channel->kind == RENDITION_PRESENCE)
-        channel->settings.slow_reader = SLOW_READER_SKIP;
+    const struct channel_settings settings =
+        new_settings(context, channel->name, &channel->settings);
+    channel_set(channel, &settings);
 }
 
 static void change_home(struct map_node *node, void *context) {
