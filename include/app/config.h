@@ -85,9 +85,10 @@ struct config_fetch {
     bool cookies;    /* what origins set is kept and sent back */
     size_t max_body; /* after decoding */
     struct config_fetch_timeout timeout;
-    char *proxy;       /* an http URL, "environment", or NULL */
-    char *no_proxy;    /* who is asked directly all the same; NULL: nobody, or as there */
-    char *authorities; /* a PEM file used instead of the system's authorities, or NULL */
+    char *name_servers; /* "ADDRESS:PORT", with commas between them; NULL: the system's */
+    char *proxy;        /* an http URL, "environment", or NULL */
+    char *no_proxy;     /* who is asked directly all the same; NULL: nobody, or as there */
+    char *authorities;  /* a PEM file used instead of the system's authorities, or NULL */
 };
 
 struct config_hash {

@@ -2,8 +2,9 @@
  * The session: fetches URLs concurrently over pooled keep-alive connections, on one loop.
  *
  * Limits hold in all and per origin (scheme, host, port). A fetch that must wait holds no slot, so
- * one slow origin with many URLs does not keep others from theirs. Connections that have served
- * their response whole and in order are kept for the next fetch of the same origin.
+ * one slow origin with many URLs does not keep others from theirs; nor does one whose name nobody
+ * answers for. Connections that have served their response whole and in order are kept for the next
+ * fetch of the same origin.
  *
  * A fetch is a member of the scope that it is started in; cancelling it gives a result too.
  */

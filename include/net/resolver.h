@@ -28,6 +28,7 @@ struct lookup {
     lookup_done *done;
     uint16_t port;
     struct list_node link; /* among those who wait for the same name */
+    struct timer deadline;
     struct resolver *resolver;
     bool waiting;
 };

@@ -29,6 +29,7 @@
 #define FITS_url(structure, field)           HAS_TYPE(structure, field, char *)
 #define FITS_method(structure, field)        HAS_TYPE(structure, field, char *)
 #define FITS_proxy(structure, field)         HAS_TYPE(structure, field, char *)
+#define FITS_name_servers(structure, field)  HAS_TYPE(structure, field, char *)
 #define FITS_text(structure, field)          HAS_TYPE(structure, field, char *)
 #define FITS_basic(structure, field)         HAS_TYPE(structure, field, char *)
 #define FITS_bearer(structure, field)        HAS_TYPE(structure, field, char *)
@@ -114,6 +115,7 @@ static const struct config_key keys[] = {
     KEY(fetch.timeout.connect,   duration,      "10s",            RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.dns,       duration,      "5s",             RANGE(10 * MS, HOUR)),
     KEY(fetch.timeout.read,      duration,      "15s",            RANGE(10 * MS, HOUR)),
+    KEY(fetch.name_servers,      name_servers,  NULL,             RANGE(1, 8)),
     KEY(fetch.proxy,             proxy,         NULL,             ANY),
     KEY(fetch.no_proxy,          text,          NULL,             ANY),
     KEY(fetch.authorities,       file,          NULL,             ANY),

@@ -62,6 +62,7 @@ extern const struct config_type config_type_url;
 extern const struct config_type config_type_method;
 extern const struct config_type config_type_text;
 extern const struct config_type config_type_proxy;
+extern const struct config_type config_type_name_servers;
 extern const struct config_type config_type_basic;   /* the value of Authorization */
 extern const struct config_type config_type_bearer;  /* the same */
 extern const struct config_type config_type_headers; /* struct config_headers */

@@ -50,6 +50,7 @@ struct session_options fetcher_options(const struct config *config) {
         .connect_timeout = fetch->timeout.connect,
         .dns_timeout = fetch->timeout.dns,
         .read_timeout = fetch->timeout.read,
+        .name_servers = fetch->name_servers,
         .authorities = fetch->authorities,
     };
     set_proxies(&options, fetch);

@@ -300,7 +300,8 @@ static enum error make_rules(struct service *service) {
 
 static enum error start_parts(struct service *service) {
     struct session_options options = fetcher_options(service->config);
-    options.name_servers = service->name_servers;
+    if (service->name_servers != NULL)
+        options.name_servers = service->name_servers;
     enum error error = results_init(&service->results, &service->config->fetch.urls);
     if (error == ERROR_NONE)
         error =

@@ -43,7 +43,7 @@ struct service {
     uint64_t stop_deadline; /* when everything must be over */
     bool ready;
     bool stopping;
-    const char *name_servers; /* instead of the system's; NULL: those */
+    const char *name_servers; /* instead of the config's; NULL: those */
     void (*stopped)(struct service *service);
 };
 

@@ -81,15 +81,18 @@ static void limit_passed(struct timer *timer) {
 }
 
 /* Silence is measured from the last byte, and looked at only when it may have been too long: moving
- * the timer at each byte would cost more than reading it. */
+ * the timer at each byte would cost more than reading it. A lookup is looked at in between. */
 static void phase_passed(struct timer *timer) {
     struct fetch *fetch = container_of(timer, struct fetch, attempt.phase);
     struct attempt *attempt = &fetch->attempt;
     uint64_t deadline = attempt->phase_began + attempt->phase_limit;
-    if (fetch_loop(fetch)->now < deadline)
-        loop_start_timer(fetch_loop(fetch), &attempt->phase, deadline);
-    else
+    if (fetch_loop(fetch)->now >= deadline) {
         attempt_time_out(fetch, attempt->phase_name, attempt->phase_limit);
+        return;
+    }
+    if (attempt->state == ATTEMPT_RESOLVING)
+        connect_name_is_slow(fetch);
+    loop_start_timer(fetch_loop(fetch), &attempt->phase, deadline);
 }
 
 static const struct timer_handler limit_handler = {"fetch_attempt_timeout", limit_passed};

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "fetch.h"
 
 /* Whom to connect to. */
@@ -87,12 +88,42 @@ static void dial_allowed(struct fetch *fetch, const struct address *addresses, s
     attempt_fail_as_set(fetch);
 }
 
+/* ---- the name -------------------------------------------------------------------------------- */
+
+/* An answer that comes sooner is worth no change of hands. */
+enum { LEND_AFTER_MILLISECONDS = 250 };
+
+/* Names that nobody answers for would hold up all others, if each kept its slot while it waits. */
+void connect_name_is_slow(struct fetch *fetch) {
+    if (fetch->has_lent)
+        return;
+    fetch->has_lent = true;
+    session_lend(fetch);
+}
+
+/* Has it a slot to dial with? If not, connect_go_on() follows. */
+static bool has_slot(struct fetch *fetch) {
+    if (fetch->has_lent && !session_reclaim(fetch)) {
+        loop_stop_timer(fetch_loop(fetch), &fetch->attempt.phase);
+        return false;
+    }
+    fetch->has_lent = false;
+    return true;
+}
+
+static void note_time(struct fetch *fetch) {
+    uint64_t took = attempt_step(fetch), *time = &fetch->result.timings.dns;
+    if (*time == FETCH_NO_TIME) /* or it is known already, and was only asked for again */
+        *time = took;
+}
+
 static void resolved(struct lookup *lookup, enum error error, const struct address *addresses,
                      size_t count) {
     struct fetch *fetch = container_of(lookup, struct fetch, attempt.lookup);
     if (error == ERROR_NONE) {
-        fetch->result.timings.dns = attempt_step(fetch);
-        dial_allowed(fetch, addresses, count);
+        note_time(fetch);
+        if (has_slot(fetch))
+            dial_allowed(fetch, addresses, count);
     } else if (error == ERROR_TIMED_OUT) {
         attempt_time_out(fetch, "looking up the name", fetch->session->options.dns_timeout);
     } else {
@@ -103,13 +134,22 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
 }
 
 void connect_begin(struct fetch *fetch) {
+    struct loop *loop = fetch_loop(fetch);
     attempt_begin_phase(fetch, ATTEMPT_RESOLVING, "looking up the name",
                         fetch->session->options.dns_timeout);
+    uint64_t slow = loop->now + LEND_AFTER_MILLISECONDS * MILLISECOND;
+    if (slow < fetch->attempt.phase.deadline)
+        loop_start_timer(loop, &fetch->attempt.phase, slow);
     const struct url *url = peer(fetch);
     enum error error = resolver_lookup(fetch->session->resolver, &fetch->attempt.lookup,
                                        url_host_name(url), url->port, resolved);
     if (error != ERROR_NONE)
         attempt_fail(fetch, error);
+}
+
+/* The answer is still there, in the resolver's cache. */
+void connect_go_on(struct fetch *fetch) {
+    connect_begin(fetch);
 }
 
 void connect_abandon(struct fetch *fetch) {

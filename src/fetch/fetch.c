@@ -107,9 +107,17 @@ static const struct timer_handler total_handler = {"fetch_total_timeout", total_
 
 void fetch_release_slot(struct fetch *fetch) {
     struct origin *origin = fetch->origin;
+    bool has_lent = fetch->has_lent;
     fetch->origin = NULL;
+    fetch->has_lent = false;
+    list_remove(&fetch->link);
     if (origin != NULL)
-        session_release(origin);
+        session_release(origin, has_lent);
+}
+
+void fetch_slot_returned(struct fetch *fetch) {
+    fetch->has_lent = false;
+    connect_go_on(fetch);
 }
 
 /* Queues it again, before fetches that have not begun: its time is running. */

@@ -64,13 +64,14 @@ struct fetch {
     struct hop hop;
     struct address_policy policy; /* where the hops may lead */
     struct origin *origin;        /* while queued, and while it has a slot */
-    struct list_node link;        /* waiting at its origin */
+    struct list_node link;        /* waiting at its origin, or for the slot that it has lent */
     struct attempt attempt;
     struct timer total;
     struct timer pause;
     struct task finish;
     uint64_t started; /* 0: it has not got a slot yet */
     uint8_t state;    /* enum fetch_state */
+    bool has_lent;    /* the session's slot, while its origin's name does not answer */
     bool jar_changed; /* by a response on its way: what was asked before may be answered anew */
     fetch_done *done;
     void *context;
@@ -84,6 +85,9 @@ void fetch_cancel_unbegun(struct fetch *fetch);
 
 /* It has a slot. */
 void fetch_begin(struct fetch *fetch);
+
+/* It has the slot again that it had lent. */
+void fetch_slot_returned(struct fetch *fetch);
 
 /* The attempt has wholly ended; how is in the result, the slot is given back. */
 void fetch_attempt_over(struct fetch *fetch);
@@ -152,6 +156,12 @@ bool connect_is_allowed(struct fetch *fetch);
 
 /* Looks the name up, dials, shakes hands: attempt_connected() or attempt_fail() follows. */
 void connect_begin(struct fetch *fetch);
+
+/* The name's answer is long in coming: the slot is lent to others meanwhile. */
+void connect_name_is_slow(struct fetch *fetch);
+
+/* It has its slot again. */
+void connect_go_on(struct fetch *fetch);
 
 void connect_opened(struct fetch *fetch);
 

@@ -68,6 +68,20 @@ void origin_collect(struct origin *origin) {
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
+static void set_active(struct session *session, unsigned active) {
+    session->active = active;
+    counter_set(&session->statistics.active, active);
+}
+
+static bool is_wanted(const struct session *session) {
+    return !list_is_empty(&session->returning) || !list_is_empty(&session->ready);
+}
+
+static void dispatch_if_wanted(struct session *session) {
+    if (session->active < session->options.concurrency && is_wanted(session))
+        loop_post(session->loop, &session->dispatch);
+}
+
 static void note_readiness(struct origin *origin) {
     struct session *session = origin->session;
     bool may_start = !list_is_empty(&origin->waiting) && !timer_is_started(&origin->pause) &&
@@ -76,22 +90,31 @@ static void note_readiness(struct origin *origin) {
         list_append(&session->ready, &origin->ready);
     else if (!may_start)
         list_remove(&origin->ready);
-    if (!list_is_empty(&session->ready) && session->active < session->options.concurrency)
-        loop_post(session->loop, &session->dispatch);
+    dispatch_if_wanted(session);
 }
 
 /* Origins take turns, so that a long queue for one does not hold up another. */
+static void begin_next(struct session *session) {
+    struct origin *origin = container_of(list_take_first(&session->ready), struct origin, ready);
+    struct fetch *fetch = container_of(list_take_first(&origin->waiting), struct fetch, link);
+    set_active(session, session->active + 1);
+    origin->active++;
+    note_readiness(origin);
+    fetch_begin(fetch);
+}
+
+static void return_next(struct session *session) {
+    set_active(session, session->active + 1);
+    fetch_slot_returned(container_of(list_take_first(&session->returning), struct fetch, link));
+}
+
 static void dispatch(struct task *task) {
     struct session *session = container_of(task, struct session, dispatch);
-    while (session->active < session->options.concurrency && !list_is_empty(&session->ready)) {
-        struct origin *origin =
-            container_of(list_take_first(&session->ready), struct origin, ready);
-        struct fetch *fetch = container_of(list_take_first(&origin->waiting), struct fetch, link);
-        session->active++;
-        origin->active++;
-        counter_set(&session->statistics.active, session->active);
-        note_readiness(origin);
-        fetch_begin(fetch);
+    while (session->active < session->options.concurrency && is_wanted(session)) {
+        if (list_is_empty(&session->returning))
+            begin_next(session);
+        else
+            return_next(session);
     }
 }
 
@@ -117,14 +140,30 @@ void session_unqueue(struct fetch *fetch) {
     origin_collect(origin);
 }
 
-void session_release(struct origin *origin) {
+void session_release(struct origin *origin, bool lent) {
     struct session *session = origin->session;
-    assert(session->active > 0 && origin->active > 0);
-    session->active--;
+    assert((lent || session->active > 0) && origin->active > 0);
+    if (!lent)
+        set_active(session, session->active - 1);
     origin->active--;
-    counter_set(&session->statistics.active, session->active);
     note_readiness(origin);
     origin_collect(origin);
+}
+
+void session_lend(struct fetch *fetch) {
+    struct session *session = fetch->session;
+    set_active(session, session->active - 1);
+    dispatch_if_wanted(session);
+}
+
+bool session_reclaim(struct fetch *fetch) {
+    struct session *session = fetch->session;
+    if (session->active < session->options.concurrency) {
+        set_active(session, session->active + 1);
+        return true;
+    }
+    list_append(&session->returning, &fetch->link);
+    return false;
 }
 
 /* ---- pauses ---------------------------------------------------------------------------------- */
@@ -196,6 +235,7 @@ enum error session_new(struct loop *loop, struct pool *pool, const struct sessio
     pool_port_init(&session->port, pool, loop);
     scope_init(&session->background, loop, NULL, SCOPE_COLLECT, background_ended);
     list_init(&session->ready);
+    list_init(&session->returning);
     list_init(&session->idle);
     list_init(&session->trusts);
     session->dispatch.handler = &dispatch_handler;

@@ -49,8 +49,9 @@ struct session {
     struct cookie_jar *jar;  /* NULL: no cookies are kept */
     struct scope background; /* dialers and connections: what outlives its fetch */
     struct map origins;
-    struct list_node ready; /* origins whose next fetch may start */
-    struct list_node idle;  /* connections of all origins, the longest idle first */
+    struct list_node ready;     /* origins whose next fetch may start */
+    struct list_node returning; /* fetches that want the slot back that they have lent */
+    struct list_node idle;      /* connections of all origins, the longest idle first */
     size_t idle_count;
     unsigned active;
     bool stopped; /* see session_stop() */
@@ -89,8 +90,14 @@ enum error session_queue(struct session *session, struct fetch *fetch, bool firs
 /* Takes a fetch that has not begun out of its queue. */
 void session_unqueue(struct fetch *fetch);
 
-/* Gives a slot back. */
-void session_release(struct origin *origin);
+/* Gives a slot back; `lent`: the one of its origin, the session's is not held. */
+void session_release(struct origin *origin, bool lent);
+
+/* Lets others have the session's slot, while the origin's is kept. */
+void session_lend(struct fetch *fetch);
+
+/* Wants it back: now, or fetch_slot_returned() follows. True: now. */
+bool session_reclaim(struct fetch *fetch);
 
 /* Lets no fetch of the origin begin for `delay` (nanoseconds) from now. */
 void origin_pause(struct origin *origin, uint64_t delay);

@@ -25,7 +25,6 @@ struct entry {
     struct lookup end;        /* among them while they are told: who asks meanwhile is behind it */
     struct resolver *resolver;
     struct task deliver;
-    struct timer deadline; /* of those who wait; the query itself may go on and fill the cache */
     uint64_t expires;
     bool asked;
     enum error error;
@@ -69,18 +68,14 @@ static void forget_oldest(struct resolver *resolver) {
 static void deliver(struct task *task);
 static const struct task_handler deliver_handler = {"dns_answer", deliver};
 
-static void nobody_answered(struct timer *timer);
-static const struct timer_handler deadline_handler = {"dns_deadline", nobody_answered};
-
 static struct entry *remember(struct resolver *resolver, struct bytes name) {
     forget_oldest(resolver);
     struct entry *entry = memory_allocate_zeroed(sizeof *entry + name.size + 1);
     if (entry == NULL)
         return NULL;
     memcpy(entry->name, name.data, name.size);
-    entry->resolver = resolver;
+    entry->resolver = entry->end.resolver = resolver;
     entry->deliver.handler = &deliver_handler;
-    entry->deadline.handler = &deadline_handler;
     list_init(&entry->age);
     list_init(&entry->waiters);
     if (map_insert(&resolver->entries, &entry->node, bytes_make(entry->name, name.size)) !=
@@ -92,6 +87,12 @@ static struct entry *remember(struct resolver *resolver, struct bytes name) {
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
+
+static void stop_waiting(struct lookup *lookup) {
+    lookup->waiting = false;
+    list_remove(&lookup->link);
+    loop_stop_timer(lookup->resolver->loop, &lookup->deadline);
+}
 
 static void tell(struct lookup *lookup, const struct entry *entry) {
     struct address addresses[DIALER_ADDRESSES_MAX];
@@ -108,18 +109,20 @@ static void deliver(struct task *task) {
     list_append(&entry->waiters, &entry->end.link);
     while ((node = list_take_first(&entry->waiters)) != NULL && node != &entry->end.link) {
         struct lookup *lookup = container_of(node, struct lookup, link);
-        lookup->waiting = false;
+        stop_waiting(lookup);
         tell(lookup, entry);
     }
 }
 
-/* c-ares may go on asking: a late answer is for whoever asks next. */
+/* Each has its own time, whoever else waits for the name. c-ares may go on asking: a late answer is
+ * for whoever asks next. */
 static void nobody_answered(struct timer *timer) {
-    struct entry *entry = container_of(timer, struct entry, deadline);
-    entry->error = ERROR_TIMED_OUT;
-    entry->count = 0;
-    deliver(&entry->deliver);
+    struct lookup *lookup = container_of(timer, struct lookup, deadline);
+    stop_waiting(lookup);
+    lookup->done(lookup, ERROR_TIMED_OUT, NULL, 0);
 }
+
+static const struct timer_handler deadline_handler = {"dns_deadline", nobody_answered};
 
 static uint64_t lifetime(enum error error, unsigned ttl) {
     if (error != ERROR_NONE)
@@ -133,7 +136,6 @@ static void answered(void *context, enum error error, const struct address *addr
                      unsigned ttl) {
     struct entry *entry = context;
     struct resolver *resolver = entry->resolver;
-    loop_stop_timer(resolver->loop, &entry->deadline);
     entry->asked = false;
     entry->error = error;
     struct address ordered[2 * DIALER_ADDRESSES_MAX];
@@ -184,9 +186,10 @@ static bool known_without_asking(struct bytes name, struct address *addresses, s
 
 /* ---- lookups --------------------------------------------------------------------------------- */
 
-static void start_deadline(struct entry *entry) {
-    struct resolver *resolver = entry->resolver;
-    loop_start_timer(resolver->loop, &entry->deadline, resolver->loop->now + resolver->timeout);
+static void start_deadline(struct lookup *lookup) {
+    struct resolver *resolver = lookup->resolver;
+    lookup->deadline.handler = &deadline_handler;
+    loop_start_timer(resolver->loop, &lookup->deadline, resolver->loop->now + resolver->timeout);
 }
 
 static void ask(struct entry *entry) {
@@ -194,7 +197,6 @@ static void ask(struct entry *entry) {
     list_remove(&entry->age);
     counter_add(&resolver->statistics.queries, 1);
     entry->asked = true;
-    start_deadline(entry);
     ares_channel_query(resolver->channel, entry->name, answered, entry);
 }
 
@@ -203,8 +205,7 @@ static void wait_for(struct entry *entry, struct lookup *lookup) {
     list_append(&entry->waiters, &lookup->link);
     struct resolver *resolver = entry->resolver;
     if (entry->asked) {
-        if (!timer_is_started(&entry->deadline))
-            start_deadline(entry);
+        start_deadline(lookup);
         return;
     }
     if (entry->expires > resolver->loop->now) {
@@ -220,6 +221,7 @@ static void wait_for(struct entry *entry, struct lookup *lookup) {
         loop_post(resolver->loop, &entry->deliver);
         return;
     }
+    start_deadline(lookup);
     ask(entry);
 }
 
@@ -239,10 +241,8 @@ enum error resolver_lookup(struct resolver *resolver, struct lookup *lookup, str
 }
 
 void lookup_abandon(struct lookup *lookup) {
-    if (!lookup->waiting)
-        return;
-    lookup->waiting = false;
-    list_remove(&lookup->link);
+    if (lookup->waiting)
+        stop_waiting(lookup);
 }
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
@@ -268,9 +268,8 @@ static void abandon_waiters(struct map_node *node, void *context) {
     struct entry *entry = container_of(node, struct entry, node);
     struct list_node *waiter;
     (void)context;
-    loop_stop_timer(entry->resolver->loop, &entry->deadline);
     while ((waiter = list_take_first(&entry->waiters)) != NULL)
-        container_of(waiter, struct lookup, link)->waiting = false;
+        stop_waiting(container_of(waiter, struct lookup, link));
 }
 
 static void forget_node(struct map_node *node, void *context) {

@@ -63,6 +63,7 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_int_equal(fetch->timeout.connect, 10 * SECOND);
     assert_int_equal(fetch->timeout.dns, 5 * SECOND);
     assert_int_equal(fetch->timeout.read, 15 * SECOND);
+    assert_null(fetch->name_servers);
     assert_null(fetch->proxy);
     assert_null(fetch->no_proxy);
     assert_null(fetch->authorities);
@@ -216,6 +217,7 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
     assert_int_equal(fetch->timeout.connect, 4 * SECOND);
     assert_int_equal(fetch->timeout.dns, 3 * SECOND);
     assert_int_equal(fetch->timeout.read, 1500 * MILLISECOND);
+    assert_string_equal(fetch->name_servers, "192.0.2.1:53,[2001:db8::1]:5353");
     assert_string_equal(fetch->authorities, TEST_DATA "/config/certificates/test.pem");
 }
 

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "fetch/schedule.h"
 #include "ring/sim.h"
+#include "tls/context.h"
 
 enum { PORT = 8000, VISITORS_MAX = 4096, STEPS_MAX = 50000000 };
 
@@ -188,6 +189,7 @@ static void fetch_world_close(void) {
     assert_int_equal(sim_open_descriptors(sim), 0);
     sim_free(sim);
     free(visitors);
+    tls_thread_fini(); /* of tables that are kept for the thread */
     assert_int_equal(memory_live_blocks(), world_blocks);
 }
 

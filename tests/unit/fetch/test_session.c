@@ -1,63 +1,5 @@
-/* The session on a simulated machine: its pool, its limits, retries, and every time-out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "fetch_world.h"
-
-enum { MANY = 1000, LATE_MILLISECONDS = 50 };
-
-struct outcome {
-    struct fetch_result result; /* its texts are gone */
-    uint64_t time;
-    bool ended;
-};
-
-static struct scope scope;
-static bool scope_is_over;
-static struct outcome outcomes[MANY];
-static size_t ended_count;
-
-static void scope_ended(struct scope *ended) {
-    scope_take_error(ended);
-    scope_fini(ended);
-    scope_is_over = true;
-}
-
-static void fetched(void *context, struct fetch_result *result) {
-    struct outcome *outcome = context;
-    assert_false(outcome->ended);
-    *outcome = (struct outcome){.result = *result, .time = sim_now(sim), .ended = true};
-    fetch_result_fini(result);
-    ended_count++;
-}
-
-static void open_world(const struct session_options *options, origin_script *with) {
-    fetch_world_open(options, with);
-    memset(outcomes, 0, sizeof outcomes);
-    ended_count = 0;
-    scope_is_over = false;
-    scope_init(&scope, &loop, NULL, SCOPE_COLLECT, scope_ended);
-}
-
-static void close_world(void) {
-    scope_join(&scope);
-    world_wait(scope_is_over);
-    fetch_world_close();
-}
-
-static void start_url(size_t index, const char *url, const char *method) {
-    const struct fetch_request request = {.url = url, .method = bytes_of(method)};
-    assert_int_equal(session_fetch(session, &scope, &request, index, fetched, &outcomes[index]),
-                     ERROR_NONE);
-}
-
-static void start(size_t index, const char *path) {
-    start_url(index, url_of(path), "GET");
-}
+/* The session on a simulated machine: its pool, its limits, retries. */
+#include "outcomes.h"
 
 static const char *always(const char *path, unsigned nth) {
     (void)path;
@@ -186,105 +128,6 @@ static void a_wait_beyond_the_fetch_s_time_is_not_begun(void **state) {
     close_world();
 }
 
-/* ---- time-outs ------------------------------------------------------------------------------- */
-
-/* A byte of a body every 100 ms, to everybody, for ever. */
-static void drip(void *context) {
-    for (size_t i = 0; i < VISITORS_MAX; i++)
-        if (visitors[i].is_open && visitors[i].requests > 0)
-            sim_peer_write(visitors[i].socket, "x", 1);
-    sim_after(sim, 100 * MILLISECOND, drip, context);
-}
-
-static const char *begins(const char *path, unsigned nth) {
-    (void)nth;
-    return strcmp(path, "/silent") == 0
-               ? NULL
-               : "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n";
-}
-
-/* A thousand fetches that all must end so long after they began. */
-static void check_times(const struct session_options *options, const char *url, uint64_t after) {
-    open_world(options, begins);
-    if (strstr(url, "/silent") == NULL)
-        sim_after(sim, 0, drip, NULL);
-    uint64_t began = sim_now(sim);
-    for (size_t i = 0; i < MANY; i++)
-        start_url(i, url, "GET");
-    world_wait(ended_count == MANY);
-    for (size_t i = 0; i < MANY; i++) {
-        assert_int_equal(outcomes[i].result.error, ERROR_TIMED_OUT);
-        assert_true(outcomes[i].time >= began + after);
-        assert_true(outcomes[i].time <= began + after + LATE_MILLISECONDS * MILLISECOND);
-    }
-    close_world();
-}
-
-static void the_whole_fetch_ends_in_time(void **state) {
-    struct session_options options = world_options();
-    (void)state;
-    options.total_timeout = 3 * SECOND;
-    options.retries = 2;
-    check_times(&options, url_of("/drip"), options.total_timeout);
-}
-
-static void an_attempt_ends_in_time(void **state) {
-    struct session_options options = world_options();
-    (void)state;
-    options.attempt_timeout = 2500 * MILLISECOND;
-    check_times(&options, url_of("/drip"), options.attempt_timeout);
-}
-
-/* Bytes that come make it wait on; silence does not. */
-static void silence_ends_in_time(void **state) {
-    struct session_options options = world_options();
-    (void)state;
-    options.read_timeout = 150 * MILLISECOND;
-    options.attempt_timeout = 2 * SECOND;
-    check_times(&options, url_of("/drip"), options.attempt_timeout);
-    options.read_timeout = 1 * SECOND;
-    check_times(&options, url_of("/silent"), options.read_timeout);
-}
-
-static void forget(void *context, struct sim *world, const struct sockaddr *from,
-                   const uint8_t *data, size_t size) {
-    (void)context;
-    (void)world;
-    (void)from;
-    (void)data;
-    (void)size;
-}
-
-static void a_name_that_never_answers_ends_in_time(void **state) {
-    struct session_options options = world_options();
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(53)};
-    (void)state;
-    inet_pton(AF_INET, "127.0.0.1", &server.sin_addr);
-    options.name_servers = "127.0.0.1:53";
-    options.dns_timeout = 2 * SECOND;
-    open_world(&options, begins);
-    sim_serve_datagrams(sim, (struct sockaddr *)&server, forget, NULL);
-    uint64_t began = sim_now(sim);
-    for (size_t i = 0; i < 100; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "http://n%zu.test/", i);
-        start_url(i, name, "GET");
-    }
-    for (size_t i = 100; i < 500; i++)
-        start(i, "/drip"); /* others are not held up */
-    world_wait(ended_count == 100);
-    assert_int_equal(requests, 400);
-    for (size_t i = 0; i < 100; i++) {
-        assert_int_equal(outcomes[i].result.error, ERROR_TIMED_OUT);
-        assert_true(outcomes[i].time >= began + options.dns_timeout);
-        assert_true(outcomes[i].time <=
-                    began + options.dns_timeout + LATE_MILLISECONDS * MILLISECOND);
-    }
-    scope_cancel(&scope);
-    world_wait(ended_count == 500);
-    close_world();
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections_are_used_again),
@@ -294,10 +137,6 @@ int main(void) {
         cmocka_unit_test(what_must_not_be_repeated_gets_a_fresh_connection),
         cmocka_unit_test(retries_wait_as_long_as_they_are_asked_to),
         cmocka_unit_test(a_wait_beyond_the_fetch_s_time_is_not_begun),
-        cmocka_unit_test(the_whole_fetch_ends_in_time),
-        cmocka_unit_test(an_attempt_ends_in_time),
-        cmocka_unit_test(silence_ends_in_time),
-        cmocka_unit_test(a_name_that_never_answers_ends_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
