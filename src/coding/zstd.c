@@ -1,16 +1,22 @@
 /* The allocator below is in the library since 1.0, but not in the part that is called stable. */
 #define ZSTD_STATIC_LINKING_ONLY
+#include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #include "base/memory.h"
 #include "stage.h"
 
-enum { WINDOW_LOG_MAX = 23 }; /* 8 MiB: RFC 9659, for zstd as a content coding */
+enum {
+    WINDOW_LOG_MAX = 23, /* 8 MiB: RFC 9659, for zstd as a content coding */
+    MAGIC_SIZE = 4,
+};
 
 struct zstd_stage {
     struct stage stage;
-    bool drained; /* the last call left room: without input there is nothing to do */
+    bool drained;              /* the last call left room: without input there is nothing to do */
+    uint8_t magic[MAGIC_SIZE]; /* of the frame that is being read, as far as it has come */
+    size_t magic_size;
     ZSTD_DCtx *context;
 };
 
@@ -29,6 +35,43 @@ static enum error translate(size_t code) {
                                                                    : ERROR_CODING_CORRUPT;
 }
 
+/* A frame's first bytes, or a skippable one's (RFC 8878 §3.1.1 and §3.1.2)? */
+static bool may_be_magic(const uint8_t *magic, size_t size) {
+    static const uint8_t of_frame[] = {0x28, 0xB5, 0x2F, 0xFD};
+    static const uint8_t of_skippable[] = {0x50, 0x2A, 0x4D, 0x18};
+    if (size == 0 || memcmp(magic, of_frame, size) == 0)
+        return true;
+    return (magic[0] & 0xF0) == of_skippable[0] &&
+           memcmp(magic + 1, of_skippable + 1, size - 1) == 0;
+}
+
+/*
+ * The library also knows frames from before the standard, in old decoders of its own that take
+ * memory past its allocator and mind how the input is cut. No coding of HTTP has ever been theirs.
+ */
+static bool begins_well(struct zstd_stage *stage, const ZSTD_inBuffer *in) {
+    size_t known = stage->magic_size, more = in->size - in->pos;
+    if (more > MAGIC_SIZE - known)
+        more = MAGIC_SIZE - known;
+    if (more > 0)
+        memcpy(stage->magic + known, (const uint8_t *)in->src + in->pos, more);
+    return may_be_magic(stage->magic, known + more);
+}
+
+/* One call of the library, which ends with the frame at the latest. */
+static enum error run(struct zstd_stage *stage, ZSTD_outBuffer *out, ZSTD_inBuffer *in) {
+    size_t before = in->pos;
+    if (!begins_well(stage, in))
+        return ERROR_CODING_CORRUPT;
+    size_t result = ZSTD_decompressStream(stage->context, out, in);
+    if (ZSTD_isError(result))
+        return translate(result);
+    stage->stage.complete = result == 0;
+    size_t size = stage->magic_size + (in->pos - before);
+    stage->magic_size = result == 0 ? 0 : size < MAGIC_SIZE ? size : MAGIC_SIZE;
+    return ERROR_NONE;
+}
+
 /* Goes on from frame to frame (RFC 8878 §3.1); the library begins each by itself. */
 static enum error zstd_decode(struct stage *base, struct bytes *input, uint8_t *out,
                               size_t capacity, size_t *size) {
@@ -40,10 +83,9 @@ static enum error zstd_decode(struct stage *base, struct bytes *input, uint8_t *
     if (in.size == 0 && (stage->drained || base->complete))
         return ERROR_NONE;
     do {
-        size_t result = ZSTD_decompressStream(stage->context, &room, &in);
-        if (ZSTD_isError(result))
-            return translate(result);
-        base->complete = result == 0;
+        enum error error = run(stage, &room, &in);
+        if (error != ERROR_NONE)
+            return error;
     } while (in.pos < in.size && room.pos < room.size);
     *input = bytes_after(*input, in.pos);
     *size = room.pos;
@@ -69,6 +111,6 @@ struct stage *stage_open_zstd(void) {
         memory_free(stage);
         return NULL;
     }
-    *stage = (struct zstd_stage){{&type, false}, true, context};
+    *stage = (struct zstd_stage){.stage.type = &type, .drained = true, .context = context};
     return &stage->stage;
 }

@@ -24,12 +24,13 @@ static uint16_t big_endian(const uint8_t *bytes) {
 
 /* ---- version 1: PROXY TCP4 192.0.2.1 192.0.2.2 56324 443 ------------------------------------- */
 
+/* What stands before the next space, which is dropped; all if there is none. True: there is one. */
 static bool take_word(struct bytes *line, struct bytes *word) {
     const uint8_t *space = line->size == 0 ? NULL : memchr(line->data, ' ', line->size);
     size_t size = space == NULL ? line->size : (size_t)(space - line->data);
     *word = bytes_make(line->data, size);
     *line = bytes_after(*line, space == NULL ? size : size + 1);
-    return size > 0;
+    return space != NULL;
 }
 
 static bool is_port(struct bytes text, uint16_t *port) {
@@ -44,16 +45,18 @@ static bool read_words(struct bytes line, struct address *address) {
     struct bytes protocol, words[4];
     struct address source, target;
     uint16_t ports[2];
-    take_word(&line, &protocol);
+    bool more = take_word(&line, &protocol);
     if (bytes_equal(protocol, bytes_of("UNKNOWN")))
         return true;
     sa_family_t family = bytes_equal(protocol, bytes_of("TCP4")) ? AF_INET : AF_INET6;
     if (family == AF_INET6 && !bytes_equal(protocol, bytes_of("TCP6")))
         return false;
-    for (size_t i = 0; i < 4; i++)
-        if (!take_word(&line, &words[i]))
+    for (size_t i = 0; i < 4; i++) {
+        if (!more)
             return false;
-    if (line.size > 0 || !is_port(words[2], &ports[0]) || !is_port(words[3], &ports[1]) ||
+        more = take_word(&line, &words[i]);
+    }
+    if (more || !is_port(words[2], &ports[0]) || !is_port(words[3], &ports[1]) ||
         !address_parse_host(words[0], ports[0], &source) ||
         !address_parse_host(words[1], ports[1], &target) || source.socket.any.sa_family != family ||
         target.socket.any.sa_family != family)

@@ -37,6 +37,20 @@ static const struct {
     {"ff00::", 8, ADDRESS_MULTICAST},
 };
 
+/* The same blocks as bytes, read once. */
+static const uint8_t *block_of(size_t row, int *family) {
+    static struct {
+        int family;
+        uint8_t bytes[16];
+    } blocks[sizeof registry / sizeof *registry];
+    if (blocks[row].family == 0) {
+        blocks[row].family = strchr(registry[row].block, ':') != NULL ? AF_INET6 : AF_INET;
+        FUZZ_CHECK(inet_pton(blocks[row].family, registry[row].block, blocks[row].bytes) == 1);
+    }
+    *family = blocks[row].family;
+    return blocks[row].bytes;
+}
+
 static bool bit_of(const uint8_t *bytes, unsigned bit) {
     return (bytes[bit / 8] & 0x80U >> bit % 8) != 0;
 }
@@ -49,14 +63,15 @@ static bool is_in(const uint8_t *bytes, const uint8_t *block, unsigned bits) {
 }
 
 static enum address_kind ref_kind(int family, const uint8_t *bytes) {
-    uint8_t block[16];
-    inet_pton(AF_INET6, "64:ff9b::", block);
-    if (family == AF_INET6 && is_in(bytes, block, 96))
+    static const uint8_t translated[12] = {0x00, 0x64, 0xFF, 0x9B}; /* 64:ff9b::/96 */
+    if (family == AF_INET6 && is_in(bytes, translated, 96))
         return ref_kind(AF_INET, bytes + 12);
-    for (size_t i = 0; i < sizeof registry / sizeof *registry; i++)
-        if (inet_pton(family, registry[i].block, block) == 1 &&
-            is_in(bytes, block, registry[i].bits))
+    for (size_t i = 0; i < sizeof registry / sizeof *registry; i++) {
+        int of_block;
+        const uint8_t *block = block_of(i, &of_block);
+        if (of_block == family && is_in(bytes, block, registry[i].bits))
             return registry[i].kind;
+    }
     return family == AF_INET ? ADDRESS_PUBLIC : ADDRESS_RESERVED;
 }
 
@@ -146,13 +161,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size), rest;
     struct address_policy policy = {.rule = (enum private_addresses)(fuzz_take(&input) % 3)};
     struct address addresses[16], filtered[16];
+    enum address_kind kinds[16];
     bool outside = false;
     size_t count = 0, kept = 0;
     rest = input;
     while (rest.size > 0 && count < 16)
         count += read_line(fuzz_take_until(&rest, '\n'), &addresses[count]);
+    for (size_t i = 0; i < count; i++)
+        kinds[i] = ref_kind(family_of(&addresses[i]), bytes_in(&addresses[i]));
     for (size_t i = 0; i < count; i++) {
-        enum address_kind kind = ref_kind(family_of(&addresses[i]), bytes_in(&addresses[i]));
+        enum address_kind kind = kinds[i];
         FUZZ_CHECK(address_kind(&addresses[i]) == kind);
         FUZZ_CHECK(address_kind_name(kind)[0] != '\0');
         check_mapped(&addresses[i]);
@@ -161,8 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t left = address_policy_filter(&policy, filtered, count);
         kept = 0;
         for (size_t j = 0; j < count; j++) {
-            enum address_kind other = ref_kind(family_of(&addresses[j]), bytes_in(&addresses[j]));
-            bool allowed = ref_allows(policy.rule, outside, other);
+            bool allowed = ref_allows(policy.rule, outside, kinds[j]);
             FUZZ_CHECK(address_policy_allows(&policy, &addresses[j]) == allowed);
             if (allowed)
                 FUZZ_CHECK(kept < left && address_equal_host(&filtered[kept++], &addresses[j]));

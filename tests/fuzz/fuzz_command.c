@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     bool read = command_read(text, &command) == NULL;
     if (read)
-        FUZZ_CHECK(ref_is_json(text));
+        FUZZ_CHECK(ref_is_json_with(text, true));
     if (json_document_init(&document, text, &problem) == ERROR_NONE) {
         const struct json_value *root = document.values;
         const struct json_value *type =

@@ -161,15 +161,20 @@ static void list_set(const char *host, bool is_address, const char *path, bool h
         list_add(&new, now);
 }
 
-/* In the order of their paths' length, and of their making. */
+static bool is_sent(const struct listed *item, const char *host, const char *path, bool https,
+                    int64_t now) {
+    return !item->dead && item->expiry > now && (!item->secure || https) &&
+           is_under(path, item->path) &&
+           (item->host_only ? strcmp(host, item->domain) == 0 : is_below(host, item->domain));
+}
+
+/* In the order of their paths' length, which is at most that of the path, and of their making. */
 static void list_get(const char *host, const char *path, bool https, int64_t now, char *out) {
     char *end = out;
-    for (size_t size = TEXT_MAX; size-- > 0;) {
+    for (size_t size = strlen(path) + 1; size-- > 0;) {
         for (size_t i = 0; i < listed_count; i++) {
             const struct listed *item = &list[i];
-            if (item->dead || item->expiry <= now || strlen(item->path) != size ||
-                (item->secure && !https) || !is_under(path, item->path) ||
-                !(item->host_only ? strcmp(host, item->domain) == 0 : is_below(host, item->domain)))
+            if (!is_sent(item, host, path, https, now) || strlen(item->path) != size)
                 continue;
             end += sprintf(end, "%s%s%s%s", end == out ? "" : "; ", item->name,
                            item->name[0] == '\0' ? "" : "=", item->value);
@@ -183,7 +188,7 @@ static void list_get(const char *host, const char *path, bool https, int64_t now
 struct step {
     const char *host, *path;
     bool is_address, https;
-    struct url url;
+    const struct url *url;
 };
 
 static void check_field(struct bytes field, int64_t now) {
@@ -209,7 +214,7 @@ static bool is_field_value(struct bytes field) {
 
 static void set(struct cookie_jar *jar, const struct step *step, struct bytes field, int64_t now,
                 size_t failing) {
-    const struct cookie_party party = {&step->url, step->https};
+    const struct cookie_party party = {step->url, step->https};
     const struct http_field item = {bytes_of("Set-Cookie"), field};
     bool changed;
     check_field(field, now);
@@ -225,7 +230,7 @@ static void set(struct cookie_jar *jar, const struct step *step, struct bytes fi
 
 static void get(struct cookie_jar *jar, const struct step *step, int64_t now) {
     static char expected[LISTED_MAX * 2 * TEXT_MAX];
-    const struct cookie_party party = {&step->url, step->https};
+    const struct cookie_party party = {step->url, step->https};
     struct buffer sent = {0}, line = {0};
     FUZZ_CHECK(cookie_jar_append(jar, &party, now, &sent) == ERROR_NONE);
     FUZZ_CHECK(sent.size <= COOKIES_SENT_BYTES);
@@ -241,39 +246,52 @@ static void get(struct cookie_jar *jar, const struct step *step, int64_t now) {
     buffer_fini(&line);
 }
 
-static bool begin_step(struct step *step, uint8_t host, uint8_t path) {
+/* Made once, and kept for all inputs. */
+static const struct url *url_of(uint8_t host, uint8_t path, bool https) {
+    static struct url urls[HOSTS][PATHS][2];
+    static bool made[HOSTS][PATHS][2];
+    struct url *url = &urls[host][path][https];
     struct buffer text = {0};
+    if (made[host][path][https])
+        return url;
+    FUZZ_CHECK(buffer_format(&text, "%s://%s%s", https ? "https" : "http", hosts[host],
+                             paths[path]) == ERROR_NONE);
+    FUZZ_CHECK(url_parse(url, buffer_bytes(&text), NULL) == ERROR_NONE);
+    buffer_fini(&text);
+    made[host][path][https] = true;
+    return url;
+}
+
+static void begin_step(struct step *step, uint8_t host, uint8_t path) {
     step->host = hosts[host % HOSTS];
     step->path = paths[path % PATHS];
     step->is_address = step->host[0] == '[' || step->host[0] == '1';
     step->https = (path & 0x80) != 0;
-    FUZZ_CHECK(buffer_format(&text, "%s://%s%s", step->https ? "https" : "http", step->host,
-                             step->path) == ERROR_NONE);
-    enum error error = url_parse(&step->url, buffer_bytes(&text), NULL);
-    buffer_fini(&text);
-    return error == ERROR_NONE;
+    step->url = url_of(host % HOSTS, path % PATHS, step->https);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size);
-    size_t blocks = memory_live_blocks();
     struct cookie_jar *jar;
     unsigned failing = fuzz_take(&input);
     int64_t now = 1764000000;
     listed_count = 0;
     judged = true;
+    for (uint8_t i = 0; i < HOSTS * PATHS; i++) {
+        url_of(i / PATHS, i % PATHS, false);
+        url_of(i / PATHS, i % PATHS, true);
+    }
+    size_t blocks = memory_live_blocks();
     FUZZ_CHECK(cookie_jar_new(&jar) == ERROR_NONE);
     while (input.size > 0) {
         struct bytes line = fuzz_take_until(&input, '\n');
         uint8_t host = fuzz_take(&line), path = fuzz_take(&line), later = fuzz_take(&line);
         struct step step;
         now += later;
-        if (!begin_step(&step, host, path))
-            continue;
+        begin_step(&step, host, path);
         if (line.size > 0 && is_field_value(line))
             set(jar, &step, line, now, failing);
         get(jar, &step, now);
-        url_fini(&step.url);
     }
     cookie_jar_free(jar);
     FUZZ_CHECK(memory_live_blocks() == blocks);

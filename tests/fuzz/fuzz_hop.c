@@ -61,7 +61,7 @@ static void step(struct model *model, int status, const struct ref_url *to) {
         model->method = "GET";
         model->has_body = false;
     }
-    model->url = *to;
+    ref_url_copy(&model->url, to);
 }
 
 static bool same_part(struct bytes part, const struct ref_text *expected) {
@@ -96,7 +96,9 @@ static bool follow(struct hop *hop, struct model *model, int status, struct byte
         FUZZ_CHECK(error == ERROR_REDIRECT_LIMIT && hop->count == count);
         return false;
     }
-    enum ref_url_result expected = ref_url_parse(&to, location, &model->url);
+    enum ref_url_result expected = location.size <= URL_INPUT_MAX
+                                       ? ref_url_parse(&to, location, &model->url)
+                                       : REF_URL_FAILURE;
     if (expected == REF_URL_UNJUDGED)
         return false;
     if (expected == REF_URL_FAILURE) {
@@ -126,7 +128,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .url = text, .method = bytes_of(method), .body = bytes_of("body")};
     struct hop hop;
     enum error error = hop_init(&hop, &request);
-    model = (struct model){.method = method, .has_body = true};
+    model.method = method;
+    model.has_body = true;
+    model.foreign = model.downgraded = false;
+    model.seen_count = 0;
     if (error == ERROR_NONE && ref_url_parse(&model.url, bytes_of(text), NULL) == REF_URL_GOOD) {
         note(&model);
         check_same(&hop, &model);

@@ -16,7 +16,8 @@
 struct ref_json {
     const char *at; /* ended by a NUL */
     unsigned depth;
-    bool odd; /* a NUL character or half of a surrogate pair, written as an escape */
+    bool long_numbers; /* are numbers of any length */
+    bool odd;          /* a NUL character or half of a surrogate pair, written as an escape */
 };
 
 static inline bool ref_json_value(struct ref_json *json);
@@ -52,7 +53,7 @@ static inline bool ref_json_number(struct ref_json *json) {
         if (!ref_json_digits(json))
             return false;
     }
-    return json->at - begin <= JSON_NUMBER_MAX;
+    return json->long_numbers || json->at - begin <= JSON_NUMBER_MAX;
 }
 
 /* "\uXXXX"; a high half and a low half in a row are one. */
@@ -146,16 +147,20 @@ static inline bool ref_json_value(struct ref_json *json) {
     return good;
 }
 
-/* Is it one JSON text in UTF-8, without what could not be carried? */
-static inline bool ref_is_json(struct bytes text) {
+static inline bool ref_is_json_with(struct bytes text, bool long_numbers) {
     static char copy[FUZZ_PIECE_MAX];
     FUZZ_CHECK(text.size < sizeof copy);
     if (text.size == 0 || memchr(text.data, '\0', text.size) != NULL || !ref_utf8(text, true))
         return false;
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
-    struct ref_json json = {.at = copy};
+    struct ref_json json = {.at = copy, .long_numbers = long_numbers};
     return ref_json_value(&json) && *json.at == '\0' && !json.odd;
+}
+
+/* Is it one JSON text in UTF-8, without what could not be carried? */
+static inline bool ref_is_json(struct bytes text) {
+    return ref_is_json_with(text, false);
 }
 
 #endif

@@ -57,6 +57,38 @@ struct ref_machine {
     enum ref_url_result result;
 };
 
+/* Their room is large: only what is used of it is written and copied. */
+static inline void ref_clear(struct ref_text *text) {
+    text->size = 0;
+    text->text[0] = '\0';
+}
+
+static inline void ref_copy(struct ref_text *to, const struct ref_text *from) {
+    memcpy(to, from, offsetof(struct ref_text, text) + from->size + 1);
+}
+
+static inline void ref_url_clear(struct ref_url *url) {
+    struct ref_text *const parts[] = {&url->username, &url->password, &url->host,
+                                      &url->path,     &url->query,    &url->fragment};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        ref_clear(parts[i]);
+    url->https = url->has_query = url->has_fragment = false;
+    url->port = -1;
+}
+
+static inline void ref_url_copy(struct ref_url *to, const struct ref_url *from) {
+    ref_copy(&to->username, &from->username);
+    ref_copy(&to->password, &from->password);
+    ref_copy(&to->host, &from->host);
+    ref_copy(&to->path, &from->path);
+    ref_copy(&to->query, &from->query);
+    ref_copy(&to->fragment, &from->fragment);
+    to->https = from->https;
+    to->port = from->port;
+    to->has_query = from->has_query;
+    to->has_fragment = from->has_fragment;
+}
+
 static inline void ref_put(struct ref_text *to, char c) {
     FUZZ_CHECK(to->size < sizeof to->text - 1);
     to->text[to->size++] = c;
@@ -279,7 +311,7 @@ static inline void ref_percent_decode(const struct ref_text *from, struct ref_te
 
 static inline enum ref_url_result ref_host_parse(const struct ref_text *input,
                                                  struct ref_text *host) {
-    *host = *input;
+    ref_copy(host, input);
     if (host->text[0] == '[')
         return host->text[host->size - 1] == ']' && ref_ipv6(host) ? REF_URL_GOOD : REF_URL_FAILURE;
     ref_percent_decode(input, host);
@@ -304,11 +336,6 @@ static inline enum ref_url_result ref_host_parse(const struct ref_text *input,
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
-static inline void ref_clear(struct ref_text *text) {
-    text->size = 0;
-    text->text[0] = '\0';
-}
-
 static inline void ref_shorten(struct ref_text *path) {
     while (path->size > 0 && path->text[path->size - 1] != '/')
         path->size--;
@@ -330,9 +357,9 @@ static inline size_t ref_dots(const struct ref_text *segment) {
 }
 
 static inline void ref_copy_authority(struct ref_machine *machine) {
-    machine->url->username = machine->base->username;
-    machine->url->password = machine->base->password;
-    machine->url->host = machine->base->host;
+    ref_copy(&machine->url->username, &machine->base->username);
+    ref_copy(&machine->url->password, &machine->base->password);
+    ref_copy(&machine->url->host, &machine->base->host);
     machine->url->port = machine->base->port;
 }
 
@@ -369,8 +396,8 @@ static inline void ref_relative_step(struct ref_machine *machine, int c) {
         return;
     }
     ref_copy_authority(machine);
-    url->path = machine->base->path;
-    url->query = machine->base->query;
+    ref_copy(&url->path, &machine->base->path);
+    ref_copy(&url->query, &machine->base->query);
     url->has_query = machine->base->has_query;
     if (c == '?' || c == '#') {
         if (c == '?')
@@ -574,13 +601,16 @@ static inline enum ref_url_result ref_url_parse(struct ref_url *url, struct byte
     for (size_t i = 0; i < input.size; i++)
         if (strchr("\t\n\r", input.data[i]) == NULL || input.data[i] == '\0')
             cleaned[size++] = input.data[i];
-    memset(url, 0, sizeof *url);
-    url->port = -1;
-    memset(&machine, 0, sizeof machine);
+    ref_url_clear(url);
+    ref_clear(&machine.buffer);
     machine.url = url;
     machine.base = base;
     machine.text = cleaned;
     machine.size = (long)size;
+    machine.pointer = 0;
+    machine.state = REF_SCHEME_START;
+    machine.at_seen = machine.in_brackets = machine.password_seen = false;
+    machine.result = REF_URL_GOOD;
     for (; machine.pointer <= machine.size && machine.result == REF_URL_GOOD; machine.pointer++)
         ref_step(&machine, machine.pointer < machine.size ? machine.text[machine.pointer] : -1);
     return machine.result;

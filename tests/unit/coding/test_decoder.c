@@ -349,6 +349,28 @@ static void windows_of_zstd(void **state) {
     }
 }
 
+/* The library reads frames from before the standard; RFC 8878 knows two magic numbers. */
+static void frames_from_before_the_standard(void **state) {
+    (void)state;
+    static const struct stream stream = {"", {CODING_ZSTD}};
+    static const uint8_t skippable[] = {0x5F, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 'x'};
+    for (uint8_t first = 0x1E; first <= 0x29; first++) {
+        /* an empty frame of the standard; its like of the versions before */
+        const uint8_t frame[] = {first, 0xB5, 0x2F, 0xFD, 0, 0x58, 1, 0, 0};
+        struct buffer input = {0}, out = {0};
+        enum error expected = first == 0x28 ? ERROR_NONE : ERROR_CODING_CORRUPT;
+        buffer_append(&input, skippable, sizeof skippable);
+        buffer_append(&input, frame, sizeof frame);
+        for (size_t piece = 1; piece <= input.size; piece++) {
+            assert_int_equal(decode(&stream, buffer_bytes(&input), piece, NO_LIMIT, &out),
+                             expected);
+            assert_int_equal(out.size, 0);
+        }
+        buffer_fini(&input);
+        buffer_fini(&out);
+    }
+}
+
 /* RFC 1950 §2.2: a preset dictionary is one that nobody has given. */
 static void a_preset_dictionary_is_refused(void **state) {
     (void)state;
@@ -404,6 +426,7 @@ int main(void) {
         cmocka_unit_test(a_bomb_between_two_codings_is_one),
         cmocka_unit_test(a_call_does_bounded_work),
         cmocka_unit_test(windows_of_zstd),
+        cmocka_unit_test(frames_from_before_the_standard),
         cmocka_unit_test(a_preset_dictionary_is_refused),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -88,6 +88,7 @@ static void what_is_no_line_of_version_1(void **state) {
         "PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
         "PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n",
         "PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n",
+        "PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n",
         "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
         "PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n",
         "PROXY TCP4 192.0.2.1 2001:db8::2 1 2\r\n",
