@@ -79,6 +79,13 @@ void scope_join(struct scope *scope);
 /* The same, and cancels what is still there at `deadline` (by loop->now). */
 void scope_join_by(struct scope *scope, uint64_t deadline);
 
+/*
+ * Visits the members, those who were asked to end behind the others, until a visit returns false;
+ * then it is false, too. A visit may make its own member leave.
+ */
+bool scope_visit(struct scope *scope, bool (*visit)(struct scope_member *member, void *context),
+                 void *context);
+
 /* Takes the first error, leaving ERROR_NONE. */
 enum error scope_take_error(struct scope *scope);
 

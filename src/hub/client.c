@@ -23,8 +23,10 @@ enum { PING_JITTER_PER_CENT = 10, IDLE_BYTES_MAX = 512 };
 
 #define PING_SLOT (200 * MILLISECOND)
 
-/* While it is idle, a plain client has no memory but this and what the allocator keeps with it. */
-_Static_assert(sizeof(struct client) + sizeof(size_t) <= IDLE_BYTES_MAX, "an idle client is small");
+/* While it is idle, a plain client has no memory but this, with the allocator's word in front and
+ * rounded up. */
+_Static_assert((sizeof(struct client) + sizeof(size_t) + 15) / 16 * 16 <= IDLE_BYTES_MAX,
+               "an idle client is small");
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -44,14 +46,14 @@ void client_finish_closing(struct client *client) {
     client->state = CLIENT_LINGERING;
     transport_shutdown(transport_of(client));
     transport_start_receive(transport_of(client));
-    client_set_timer(client, worker_of(client)->hub->options.close_timeout);
+    client_set_deadline(client, worker_of(client)->hub->options.close_timeout);
 }
 
 /* An HTTP response without a length ends with its connection: there is no frame to wait for. */
 static void close_events(struct client *client, enum close_reason reason) {
     events_say_goodbye(client, reason);
     client->peer_closed = true;
-    client_set_timer(client, worker_of(client)->hub->options.close_timeout);
+    client_set_deadline(client, worker_of(client)->hub->options.close_timeout);
     client_serve(client);
 }
 
@@ -71,7 +73,7 @@ void client_close_with_code(struct client *client, enum close_reason reason, uin
         client_cut_off(client, reason);
         return;
     }
-    client_set_timer(client, worker_of(client)->hub->options.close_timeout);
+    client_set_deadline(client, worker_of(client)->hub->options.close_timeout);
     client_serve(client);
 }
 
@@ -100,11 +102,14 @@ static uint64_t time_of_grant(const struct client *client) {
     return expires * SECOND > wall ? expires * SECOND - wall : 0;
 }
 
-/* Pings of many clients go out together, in one turn of the loop: long intervals end in slots. */
-static uint64_t until_slot(uint64_t now, uint64_t interval) {
-    if (interval < 10 * PING_SLOT)
-        return interval;
-    return interval - (now + interval) % PING_SLOT;
+/* Spread, so that who has come together is not asked together for ever; but the pings of many go
+ * out in one turn of the loop, so long intervals end in slots. */
+static uint64_t time_of_ping(struct hub_worker *worker) {
+    uint64_t interval = worker->hub->options.ping_interval;
+    interval -= interval / 100 * PING_JITTER_PER_CENT * worker_chance(worker) / UINT32_MAX;
+    if (interval >= 10 * PING_SLOT)
+        interval -= (worker->loop->now + interval) % PING_SLOT;
+    return interval;
 }
 
 /* The time to the next ping, or to the token's end if that comes first. */
@@ -113,37 +118,37 @@ void client_schedule_ping(struct client *client) {
     uint64_t wait = time_of_grant(client);
     client->ping_sent = false;
     if (options->ping_interval != 0) {
-        uint32_t random;
-        ring_random(worker_of(client)->loop->ring, &random, sizeof random);
-        uint64_t spread = options->ping_interval / 100 * PING_JITTER_PER_CENT;
-        uint64_t interval = options->ping_interval - (uint64_t)random * spread / UINT32_MAX;
-        interval = until_slot(worker_of(client)->loop->now, interval);
+        uint64_t interval = time_of_ping(worker_of(client));
         wait = interval < wait ? interval : wait;
     }
     if (wait == UINT64_MAX)
-        loop_stop_timer(worker_of(client)->loop, &client->timer);
+        deadline_clear(&client->deadline);
     else
-        client_set_timer(client, wait);
+        client_set_deadline(client, wait);
 }
 
+void client_change_pings(struct client *client) {
+    if (client->state == CLIENT_OPEN && !client->ping_sent)
+        client_schedule_ping(client);
+}
+
+/* Any pong that follows will do, so it carries nothing. */
 static void send_ping(struct client *client) {
     struct hub_worker *worker = worker_of(client);
-    uint8_t payload[4], frame[FRAME_CONTROL_MAX];
-    ring_random(worker->loop->ring, payload, sizeof payload);
-    size_t size =
-        frame_encode_control(frame, FRAME_PING, bytes_make(payload, sizeof payload), NULL);
+    uint8_t frame[FRAME_CONTROL_MAX];
+    size_t size = frame_encode_control(frame, FRAME_PING, bytes_make(NULL, 0), NULL);
     if (client_queue_output(client, frame, size) != ERROR_NONE) {
         client_cut_off(client, CLOSE_REASON_NO_MEMORY);
         return;
     }
     client->ping_sent = true;
     counter_add(&worker->statistics.pings, 1);
-    client_set_timer(client, worker->hub->options.ping_timeout);
+    client_set_deadline(client, worker->hub->options.ping_timeout);
     client_serve(client);
 }
 
-static void timed_out(struct timer *timer) {
-    struct client *client = container_of(timer, struct client, timer);
+void client_deadline_passed(struct deadline *deadline) {
+    struct client *client = container_of(deadline, struct client, deadline);
     if (client->state >= CLIENT_CLOSING)
         client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
     else if (client->ping_sent)
@@ -157,8 +162,6 @@ static void timed_out(struct timer *timer) {
     else
         send_ping(client);
 }
-
-static const struct timer_handler timer_handler = {"hub_client_timer", timed_out};
 
 /* ---- the connection's beginning and end ------------------------------------------------------ */
 
@@ -189,8 +192,7 @@ static void closed(struct transport *transport) {
     struct hub_worker *worker = worker_of(client);
     count_close(client);
     client->state = CLIENT_GONE;
-    loop_stop_timer(worker->loop, &client->timer);
-    list_remove(&client->link);
+    deadline_clear(&client->deadline);
     worker->client_count--;
     message_reader_fini(&client->reader);
     client_free_output(client);
@@ -215,18 +217,28 @@ static void cancelled(struct scope_member *member) {
 
 static const struct scope_member_handler member_handler = {"hub_client", cancelled};
 
+static bool visit_member(struct scope_member *member, void *context) {
+    bool (**visit)(struct client *client) = context;
+    struct http_connection *connection = container_of(member, struct http_connection, member);
+    struct client *client = container_of(connection, struct client, connection);
+    return member->handler != &member_handler || client->state == CLIENT_GONE || (*visit)(client);
+}
+
+bool clients_visit(struct hub_worker *worker, bool (*visit)(struct client *client)) {
+    return scope_visit(&worker->server.connections, visit_member, &visit);
+}
+
 void client_begin(struct client *client) {
     struct hub_worker *worker = worker_of(client);
     struct buffer behind;
     http_connection_upgrade(&client->connection, &client_events, &member_handler, &behind);
     client->state = CLIENT_OPEN;
     client->reason = CLOSE_REASON_COUNT;
-    client->timer.handler = &timer_handler;
+    deadline_init(&client->deadline);
     message_reader_init(&client->reader, MESSAGE_ROLE_SERVER, worker->hub->options.max_message,
                         client->deflate != NULL ? FRAME_RSV1 : 0);
     if (worker->hub->options.limits.frame > 0)
         message_reader_limit_frames(&client->reader, worker->hub->options.limits.frame);
-    list_append(&worker->clients, &client->link);
     worker->client_count++;
     counter_add(&worker->statistics.clients, 1);
     counter_add(&worker->statistics.clients_total, 1);

@@ -13,6 +13,7 @@
 #define RINGCAST_HUB_CLIENT_H
 
 #include "channel.h"
+#include "deadlines.h"
 #include "worker.h"
 #include "ws/deflate.h"
 #include "ws/handshake.h"
@@ -66,9 +67,8 @@ struct client {
     struct client_deflate *deflate; /* NULL: nothing is compressed */
     struct grant *grant;            /* what its token allows; NULL: anonymous */
     struct client_rates *rates;     /* NULL: it has sent nothing that is counted */
-    struct request *request; /* of an HTTP request that waits for a channel's home; else NULL */
-    struct list_node link;   /* among the worker's clients */
-    struct timer timer;      /* ping, pong or close time-out, by state */
+    struct request *request;  /* of an HTTP request that waits for a channel's home; else NULL */
+    struct deadline deadline; /* of the next ping, of a pong or of closing, by state */
     struct message_reader reader;
     struct address address;
     uint32_t pending; /* requests to channels' homes under way; the client stays until then */
@@ -86,6 +86,16 @@ struct client {
  */
 void client_handle_upgrade(struct client *client, const struct http_request *request,
                            const struct target *target);
+
+/* Something is due of it. */
+void client_deadline_passed(struct deadline *deadline);
+
+/* The interval of pings has changed. */
+void client_change_pings(struct client *client);
+
+/* Visits the worker's clients whose connections have not ended, the oldest first, until a visit
+ * returns false; then it is false, too. */
+bool clients_visit(struct hub_worker *worker, bool (*visit)(struct client *client));
 
 /* A connection ended before it was a client. */
 void client_handle_http_closed(struct http_connection *connection);

@@ -24,9 +24,9 @@ static inline struct seat *seat_of(struct subscription *subscription) {
     return container_of(subscription, struct seat, subscription);
 }
 
-static inline void client_set_timer(struct client *client, uint64_t duration) {
-    struct loop *loop = worker_of(client)->loop;
-    loop_start_timer(loop, &client->timer, loop->now + duration);
+static inline void client_set_deadline(struct client *client, uint64_t duration) {
+    struct hub_worker *worker = worker_of(client);
+    deadline_set(&worker->deadlines, &client->deadline, worker->loop->now + duration);
 }
 
 /* ---- sending (client_send.c) ----------------------------------------------------------------- */

@@ -37,24 +37,20 @@ static void answer_step(struct hub_worker *worker) {
     loop_send(worker->hub->workers[0].loop, &worker->drain_letter.letter);
 }
 
-static struct client *first_client(struct hub_worker *worker, enum client_state before) {
-    list_for_each (node, &worker->clients) {
-        struct client *client = container_of(node, struct client, link);
-        if (client->state < before)
-            return client;
-    }
-    return NULL;
+/* Visits the oldest that is not told yet, and no other. */
+static bool finish_one(struct client *client) {
+    if (client->state >= CLIENT_FLUSHING)
+        return true;
+    client_finish(client, CLOSE_REASON_GOING_AWAY);
+    return false;
 }
 
 /* Closes the next client and waits a step; the first of all closes are a step apart from nothing.
  */
 static void close_next(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, drain_next);
-    struct client *client = first_client(worker, CLIENT_FLUSHING);
-    if (client == NULL)
-        return;
-    client_finish(client, CLOSE_REASON_GOING_AWAY);
-    loop_start_timer(worker->loop, timer, worker->loop->now + worker->drain_step);
+    if (!clients_visit(worker, finish_one))
+        loop_start_timer(worker->loop, timer, worker->loop->now + worker->drain_step);
 }
 
 static const struct timer_handler close_next_handler = {"hub_drain_next", close_next};
@@ -77,16 +73,18 @@ static void spread_over(struct timer *timer) {
 
 static const struct timer_handler spread_handler = {"hub_drain_spread", spread_over};
 
+static bool cut_off(struct client *client) {
+    if (client->reason == CLOSE_REASON_GOING_AWAY)
+        client->reason = CLOSE_REASON_COUNT; /* it was asked to, and has not gone */
+    client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
+    return true;
+}
+
 static void cut_off_all(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, drain_deadline);
     log_write(LOG_WARNING, "hub", "clients are cut off at the shutdown's deadline",
               LOG_NUMBER("clients", worker->client_count));
-    list_for_each_safe (node, &worker->clients) {
-        struct client *client = container_of(node, struct client, link);
-        if (client->reason == CLOSE_REASON_GOING_AWAY)
-            client->reason = CLOSE_REASON_COUNT; /* it was asked to, and has not gone */
-        client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
-    }
+    clients_visit(worker, cut_off);
 }
 
 static const struct timer_handler deadline_handler = {"hub_drain_deadline", cut_off_all};
@@ -111,6 +109,7 @@ static void start_closing(struct hub_worker *worker) {
 
 static void finish(struct hub_worker *worker) {
     assert(worker->channels.size == 0 && worker->client_count == 0);
+    deadlines_fini(&worker->deadlines);
     ws_inflater_free(worker->inflater);
     buffer_fini(&worker->inflated);
     homes_fini(worker);

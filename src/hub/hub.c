@@ -97,7 +97,6 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
         hub->workers[i].hub = hub;
         hub->workers[i].index = i;
         hub->workers[i].loop = loops[i];
-        list_init(&hub->workers[i].clients);
     }
     *hub_out = hub;
     return ERROR_NONE;
@@ -118,11 +117,15 @@ static uint64_t progress_interval(const struct hub_worker *worker) {
                                                                  : COLLECT_SECONDS * SECOND;
 }
 
+static bool check_client(struct client *client) {
+    client_check_progress(client);
+    return true;
+}
+
 static void check_progress(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, progress);
     if (worker->hub->options.progress_timeout > 0)
-        list_for_each_safe (node, &worker->clients)
-            client_check_progress(container_of(node, struct client, link));
+        clients_visit(worker, check_client);
     loop_start_timer(worker->loop, timer, worker->loop->now + progress_interval(worker));
 }
 
@@ -158,6 +161,9 @@ void hub_start(struct hub *hub, unsigned index) {
         pool_port_init(&worker->port, hub->options.pool, worker->loop);
     const struct http_server_options options = server_options(worker);
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
+    deadlines_init(&worker->deadlines, worker->loop, client_deadline_passed);
+    ring_random(worker->loop->ring, &worker->chance, sizeof worker->chance);
+    worker->chance |= 1; /* zero would stay zero */
     worker->progress.handler = &progress_handler;
     loop_start_timer(worker->loop, &worker->progress,
                      worker->loop->now + progress_interval(worker));
@@ -190,7 +196,13 @@ static void change_home(struct map_node *node, void *context) {
     home_change_retention(home);
 }
 
+static bool change_pings(struct client *client) {
+    client_change_pings(client);
+    return true;
+}
+
 void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
+    bool pings_change = hub->options.ping_interval != options->ping_interval;
     hub->options = *options;
     admission_set_limits(&hub->admission, &options->limits.admission);
     for (unsigned i = 0; i < hub->worker_count; i++) {
@@ -199,6 +211,8 @@ void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
         http_server_set_options(&worker->server, &server);
         map_visit(&worker->channels, change_channel, worker);
         map_visit(&worker->homes, change_home, worker);
+        if (pings_change)
+            clients_visit(worker, change_pings);
     }
 }
 

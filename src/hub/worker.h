@@ -5,6 +5,7 @@
 #include "accounts.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "deadlines.h"
 #include "home.h"
 #include "hub/hub.h"
 #include "ws/deflate.h"
@@ -23,8 +24,9 @@ struct hub_worker {
     struct pool_port port;
     struct map channels; /* struct channel */
     struct map homes;    /* struct home */
-    struct list_node clients;
     size_t client_count;
+    struct deadlines deadlines; /* of the clients */
+    uint32_t chance;            /* for worker_chance() */
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */
@@ -58,6 +60,14 @@ struct hub {
 /* Seconds since 1970, by which tokens end. */
 static inline uint64_t worker_wall_seconds(const struct hub_worker *worker) {
     return ring_wall(worker->loop->ring) / SECOND;
+}
+
+/* A number that nobody has to be kept from guessing, without asking the kernel (xorshift). */
+static inline uint32_t worker_chance(struct hub_worker *worker) {
+    worker->chance ^= worker->chance << 13;
+    worker->chance ^= worker->chance >> 17;
+    worker->chance ^= worker->chance << 5;
+    return worker->chance;
 }
 
 /* May a client name such a channel? Whether it could be any channel's, and is not too long. */

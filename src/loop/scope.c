@@ -25,6 +25,22 @@ static void cancel_place(struct scope_member *place) {
 
 static const struct scope_member_handler place_handler = {"scope", cancel_place};
 
+/* ---- visiting -------------------------------------------------------------------------------- */
+
+static bool visit_list(struct list_node *members,
+                       bool (*visit)(struct scope_member *member, void *context), void *context) {
+    list_for_each_safe (node, members)
+        if (!visit(container_of(node, struct scope_member, link), context))
+            return false;
+    return true;
+}
+
+bool scope_visit(struct scope *scope, bool (*visit)(struct scope_member *member, void *context),
+                 void *context) {
+    return visit_list(&scope->members, visit, context) &&
+           visit_list(&scope->ending, visit, context);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void end_if_empty(struct scope *scope) {

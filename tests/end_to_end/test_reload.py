@@ -13,7 +13,7 @@ from support.certificates import Authority
 from support.process import PATIENCE
 from support.service import merged, start_service, write_config
 from support.tokens import SECRET, token, write_file
-from support.wire import TEXT, Connection, close_frame, frame, handshake, join, leave, listen
+from support.wire import PING, PONG, TEXT, Connection, close_frame, frame, handshake, join, leave, listen
 
 BASE = {"workers": 2, "shutdown_timeout": "5s", "hub": {"listen": "localhost:0"},
         "admin": {"listen": "localhost:0"}}
@@ -129,6 +129,27 @@ async def test_tokens_and_keys_are_read_again(processes):
     write_file(processes.folder, "secret", "another secret, of more than 32 bytes\n")
     await running.reload({})
     assert await status_of(running.service, f"{path}?token={old}") == 401
+
+
+async def test_other_pings_reach_who_is_idle(processes):
+    """Also who has never been pinged, and has nothing else that would come."""
+    running = Reloader(processes, {"hub": {"ping_interval": 0, "ping_timeout": "30s"}})
+    clients = [await join(running.service.hub) for _ in range(8)]
+    await running.reload({"hub": {"ping_interval": "1h"}})
+    await running.reload({"hub": {"ping_interval": "200ms"}})
+    for client in clients:
+        ping = await client.frame()
+        assert ping.opcode == PING
+        client.send(frame(PONG, ping.payload))
+        assert (await client.frame()).opcode == PING
+        client.send(frame(PONG))
+    await running.reload({"hub": {"ping_interval": 0}})
+    for client in clients:  # those that were on their way, then none
+        client.send(frame(PONG), close_frame(1000))
+        while (last := await client.frame()).opcode == PING:
+            pass
+        assert last.code == 1000
+        client.abort()
 
 
 async def test_limits_on_connections(processes):

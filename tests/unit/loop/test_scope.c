@@ -365,6 +365,48 @@ static void an_untaken_error_goes_to_the_scope_around(void **state) {
     assert_int_equal(scope_untaken_errors(), before);
 }
 
+/* ---- visiting -------------------------------------------------------------------------------- */
+
+static struct worker *visited[4];
+static size_t visits, visits_wanted;
+
+static bool visit_and_leave(struct scope_member *member, void *context) {
+    assert_ptr_equal(context, visited);
+    visited[visits++] = container_of(member, struct worker, member);
+    scope_leave(member, ERROR_NONE);
+    return visits < visits_wanted;
+}
+
+static void a_visit_sees_each_member_until_it_has_enough(void **state) {
+    (void)state;
+    struct scope scope;
+    struct worker a, b, c;
+    start(&scope, SCOPE_COLLECT);
+    enter(&scope, &a);
+    enter(&scope, &b);
+    enter(&scope, &c);
+    visits = 0;
+    visits_wanted = 2;
+    assert_false(scope_visit(&scope, visit_and_leave, visited));
+    assert_int_equal(visits, 2);
+    assert_ptr_equal(visited[0], &a);
+    assert_ptr_equal(visited[1], &b);
+    enter(&scope, &a);
+    scope_cancel(&scope);
+    assert_int_equal(c.cancels, 1);
+    visits = 0;
+    visits_wanted = 3;
+    assert_true(scope_visit(&scope, visit_and_leave, visited)); /* who was asked to end, too */
+    assert_int_equal(visits, 2);
+    assert_ptr_equal(visited[0], &c);
+    assert_ptr_equal(visited[1], &a);
+    assert_true(scope_visit(&scope, visit_and_leave, visited));
+    assert_int_equal(visits, 2);
+    scope_join(&scope);
+    turn();
+    assert_int_equal(ends, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         loop_test(ends_when_joined_and_empty),
@@ -384,6 +426,7 @@ int main(void) {
         loop_test(cancelling_reaches_the_innermost),
         loop_test(a_scope_inside_a_cancelled_one_is_born_cancelled),
         loop_test(an_untaken_error_goes_to_the_scope_around),
+        loop_test(a_visit_sees_each_member_until_it_has_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
