@@ -11,6 +11,7 @@ endfunction()
 
 ringcast_perf_program(hub_load hub_load.c broadcast.c churn.c client.c message.c usage.c)
 ringcast_perf_program(origin origin.c)
+ringcast_perf_program(trickle trickle.c)
 ringcast_perf_program(floor floor.c)
 target_link_libraries(perf_floor PRIVATE dependency::uring)
 ringcast_perf_program(offload offload.c)
