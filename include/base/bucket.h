@@ -30,4 +30,7 @@ struct bucket {
 bool bucket_take(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
                  uint64_t now);
 
+/* Gives back what was taken, and was not used after all. */
+void bucket_give(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount);
+
 #endif

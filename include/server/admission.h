@@ -47,8 +47,9 @@ enum admission_answer admission_enter(struct admission *admission, uint64_t now)
 void admission_leave(struct admission *admission);
 
 /*
- * Counts a connection among those of its address, until admission_uncount(). ERROR_LIMIT_REACHED or
- * ERROR_NO_MEMORY: it is not counted. `*counted` is NULL when there is no limit, and for Unix
+ * Counts a connection among those of its address, until admission_uncount(). ERROR_NO_MEMORY or
+ * ERROR_LIMIT_REACHED: it is not counted; and in the second case no accept was spent on it, since
+ * it is to be closed. `*counted` is NULL when there is no limit, and for Unix
  * sockets, which have no address.
  */
 enum error admission_count(struct admission *admission, const struct address *address,

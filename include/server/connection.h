@@ -31,7 +31,8 @@ struct http_connection {
 
 /*
  * Where a request comes from: the peer, or what trusted proxies say of it, in a PROXY header and in
- * X-Forwarded-For. Before an upgrade.
+ * X-Forwarded-For. The peer it stays where a header says that the connection is the proxy's own, or
+ * that it does not know. Before an upgrade.
  */
 struct address http_connection_client(const struct http_connection *connection,
                                       const struct http_request *request);

@@ -20,8 +20,17 @@ static size_t character_at(const struct line_editor *editor, size_t position, ui
     return utf8_decode(bytes_after(buffer_bytes(&editor->line), position), code);
 }
 
+/* What a terminal would obey, or what turns the order of what stands around it: control characters,
+ * and the embeddings, overrides and isolates of bidirectional text. */
+static bool is_harmless(uint32_t code) {
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+    bool turns = (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return !control && !turns && code != 0xFFFD;
+}
+
+/* In place of what is not harmless stands U+FFFD. */
 static unsigned width_of(uint32_t code) {
-    int width = wcwidth((wchar_t)code);
+    int width = is_harmless(code) ? wcwidth((wchar_t)code) : 1;
     return width < 0 ? 1 : (unsigned)width;
 }
 
@@ -290,23 +299,40 @@ enum line_event line_editor_next(struct line_editor *editor, struct bytes *input
 static void scroll(struct line_editor *editor, unsigned room) {
     if (editor->cursor < editor->left)
         editor->left = editor->cursor;
-    if (columns_between(editor, editor->left, editor->cursor) <= room)
+    unsigned columns = columns_between(editor, editor->left, editor->cursor);
+    if (columns <= room)
         return;
-    while (columns_between(editor, editor->left, editor->cursor) > room - room / 3)
-        editor->left = behind(editor, editor->left);
+    while (columns > room - room / 3) {
+        uint32_t code;
+        editor->left += character_at(editor, editor->left, &code);
+        columns -= width_of(code);
+    }
+}
+
+/* Behind what fits in. */
+static size_t end_of_sight(const struct line_editor *editor, unsigned room) {
+    size_t end = editor->left;
+    unsigned columns = 0;
+    while (end < editor->line.size) {
+        uint32_t code;
+        size_t size = character_at(editor, end, &code);
+        columns += width_of(code);
+        if (columns > room)
+            break;
+        end += size;
+    }
+    return end;
 }
 
 enum error line_editor_draw(struct line_editor *editor, unsigned columns, struct buffer *out) {
     unsigned room = (columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns) - PROMPT_COLUMNS - 1;
     scroll(editor, room);
-    size_t end = editor->left;
-    while (end < editor->line.size &&
-           columns_between(editor, editor->left, behind(editor, end)) <= room)
-        end = behind(editor, end);
     unsigned at = PROMPT_COLUMNS + columns_between(editor, editor->left, editor->cursor);
+    struct bytes seen = bytes_after(buffer_bytes(&editor->line), editor->left);
+    seen.size = end_of_sight(editor, room) - editor->left;
     enum error error = buffer_format(out, "\r%s", prompt);
-    if (error == ERROR_NONE && end > editor->left)
-        error = buffer_append(out, editor->line.data + editor->left, end - editor->left);
+    if (error == ERROR_NONE)
+        error = line_editor_append_harmless(out, seen);
     return error == ERROR_NONE ? buffer_format(out, "\x1b[K\r\x1b[%uC", at) : error;
 }
 
@@ -319,8 +345,7 @@ enum error line_editor_append_harmless(struct buffer *out, struct bytes text) {
     while (text.size > 0 && error == ERROR_NONE) {
         uint32_t code;
         size_t size = utf8_decode(text, &code);
-        if (code == '\n' || code == '\t' ||
-            (code >= 0x20 && code != 0x7F && (code < 0x80 || code >= 0xA0) && code != 0xFFFD))
+        if (code == '\n' || code == '\t' || is_harmless(code))
             error = buffer_append(out, text.data, size);
         else if (code < 0x20)
             error = buffer_format(out, "^%c", (char)(code + '@'));

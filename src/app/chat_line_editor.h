@@ -58,7 +58,8 @@ enum error line_editor_erase(struct buffer *out);
 
 /*
  * Appends a text that came from elsewhere so that it cannot play tricks with the terminal: control
- * characters, but line ends and tabs, become visible.
+ * characters, but line ends and tabs, and what turns the order of bidirectional text become
+ * visible.
  */
 enum error line_editor_append_harmless(struct buffer *out, struct bytes text);
 

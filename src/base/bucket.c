@@ -20,3 +20,8 @@ bool bucket_take(struct bucket *bucket, const struct bucket_rate *rate, uint64_t
     bucket->full_at = full_at;
     return true;
 }
+
+void bucket_give(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount) {
+    uint64_t time = rate->per_second == 0 ? 0 : time_for(amount, rate->per_second);
+    bucket->full_at -= time < bucket->full_at ? time : bucket->full_at;
+}

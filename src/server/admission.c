@@ -105,6 +105,8 @@ enum error admission_count(struct admission *admission, const struct address *ad
     pthread_mutex_lock(&admission->lock);
     if (admission->limits.per_address > 0)
         error = count(admission, key_of(address), counted);
+    if (error == ERROR_LIMIT_REACHED) /* one address cannot use up what is for all */
+        bucket_give(&admission->accepts, &admission->limits.accepts, 1);
     pthread_mutex_unlock(&admission->lock);
     return error;
 }

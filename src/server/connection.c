@@ -348,6 +348,9 @@ static struct address find_peer(struct transport *transport) {
 struct address http_connection_client(const struct http_connection *connection,
                                       const struct http_request *request) {
     const struct http_server_options *options = &connection->server->options;
+    /* what a client writes that its proxy does not name is not the proxy's word */
+    if (connection->exchange->nameless)
+        return connection->exchange->peer;
     return forwarded_client(request->fields, &connection->exchange->peer, options->trusted,
                             options->trusted_count);
 }

@@ -18,6 +18,7 @@ struct exchange {
     struct http_listening way; /* what is still to come before HTTP */
     struct address peer;       /* as the socket says, then as a PROXY header says */
     enum exchange_state state;
+    bool nameless;    /* a proxy sent a header that does not say who the client is */
     bool handshaking; /* TLS has begun */
     bool close_after; /* the response in flight is the last one */
     bool peer_ended;

@@ -25,6 +25,9 @@ static bool take_proxy_header(struct exchange *exchange) {
         counter_add(&statistics_of(exchange)->proxy_headers_refused, 1);
         close_now(exchange);
         return false;
+    case PROXY_HEADER_NAMELESS:
+        exchange->nameless = true;
+        break;
     case PROXY_HEADER_READ:
         break;
     }

@@ -41,28 +41,28 @@ static bool is_port(struct bytes text, uint16_t *port) {
     return true;
 }
 
-static bool read_words(struct bytes line, struct address *address) {
+static enum proxy_header_answer read_words(struct bytes line, struct address *address) {
     struct bytes protocol, words[4];
     struct address source, target;
     uint16_t ports[2];
     bool more = take_word(&line, &protocol);
     if (bytes_equal(protocol, bytes_of("UNKNOWN")))
-        return true;
+        return PROXY_HEADER_NAMELESS;
     sa_family_t family = bytes_equal(protocol, bytes_of("TCP4")) ? AF_INET : AF_INET6;
     if (family == AF_INET6 && !bytes_equal(protocol, bytes_of("TCP6")))
-        return false;
+        return PROXY_HEADER_BAD;
     for (size_t i = 0; i < 4; i++) {
         if (!more)
-            return false;
+            return PROXY_HEADER_BAD;
         more = take_word(&line, &words[i]);
     }
     if (more || !is_port(words[2], &ports[0]) || !is_port(words[3], &ports[1]) ||
         !address_parse_host(words[0], ports[0], &source) ||
         !address_parse_host(words[1], ports[1], &target) || source.socket.any.sa_family != family ||
         target.socket.any.sa_family != family)
-        return false;
+        return PROXY_HEADER_BAD;
     *address = source;
-    return true;
+    return PROXY_HEADER_READ;
 }
 
 static enum proxy_header_answer read_text(struct bytes input, size_t *size,
@@ -73,27 +73,24 @@ static enum proxy_header_answer read_text(struct bytes input, size_t *size,
         return most < TEXT_MAX ? PROXY_HEADER_NEEDS_MORE : PROXY_HEADER_BAD;
     struct bytes line = bytes_make(input.data, (size_t)(end - input.data));
     *size = line.size + 2;
-    return read_words(bytes_after(line, sizeof text_start - 1), address) ? PROXY_HEADER_READ
-                                                                         : PROXY_HEADER_BAD;
+    return read_words(bytes_after(line, sizeof text_start - 1), address);
 }
 
 /* ---- version 2 ------------------------------------------------------------------------------- */
 
 /* `family` is the byte behind version and command: address family and transport. */
-static bool read_addresses(uint8_t family, struct bytes body, struct address *address) {
+static enum proxy_header_answer read_addresses(uint8_t family, struct bytes body,
+                                               struct address *address) {
     enum { TCP_OVER_V4 = 0x11, TCP_OVER_V6 = 0x21, FAMILIES = 4, TRANSPORTS = 3 };
     if (family >> 4 >= FAMILIES || (family & 0x0F) >= TRANSPORTS)
-        return false;
-    if (family == TCP_OVER_V4) {
-        if (body.size < V4_SIZE)
-            return false;
-        *address = address_v4(body.data, big_endian(body.data + 8));
-    } else if (family == TCP_OVER_V6) {
-        if (body.size < V6_SIZE)
-            return false;
-        *address = address_v6(body.data, big_endian(body.data + 32));
-    }
-    return true; /* of any other kind nothing can be told: the peer's own address stays */
+        return PROXY_HEADER_BAD;
+    if (family != TCP_OVER_V4 && family != TCP_OVER_V6)
+        return PROXY_HEADER_NAMELESS;
+    if (body.size < (family == TCP_OVER_V4 ? V4_SIZE : V6_SIZE))
+        return PROXY_HEADER_BAD;
+    *address = family == TCP_OVER_V4 ? address_v4(body.data, big_endian(body.data + 8))
+                                     : address_v6(body.data, big_endian(body.data + 32));
+    return PROXY_HEADER_READ;
 }
 
 static enum proxy_header_answer read_binary(struct bytes input, size_t *size,
@@ -110,9 +107,7 @@ static enum proxy_header_answer read_binary(struct bytes input, size_t *size,
     if (input.size < *size)
         return PROXY_HEADER_NEEDS_MORE;
     struct bytes body = bytes_make(input.data + BINARY_HEAD, body_size);
-    if (command == PROXY && !read_addresses(input.data[13], body, address))
-        return PROXY_HEADER_BAD;
-    return PROXY_HEADER_READ;
+    return command == LOCAL ? PROXY_HEADER_NAMELESS : read_addresses(input.data[13], body, address);
 }
 
 enum proxy_header_answer proxy_header_read(struct bytes input, size_t *size,

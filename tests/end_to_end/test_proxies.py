@@ -82,9 +82,12 @@ async def test_both_versions_of_the_proxy_protocol(processes):
     assert await said_by(service, version_2("2001:db8::3", "::1")) == "[2001:db8::3] hello"
     assert await said_by(service, version_2("192.0.2.3", command=0)) == "[127.0.0.1] hello"
     assert await said_by(service, b"PROXY UNKNOWN\r\n") == "[127.0.0.1] hello"
+    # nobody is named: then what is written further on is nobody's word
+    for nameless in (b"PROXY UNKNOWN\r\n", version_2("192.0.2.3", command=0)):
+        assert await said_by(service, nameless, X_Forwarded_For="6.6.6.6") == "[127.0.0.1] hello"
     # the client of the header may write what it likes
     assert await said_by(service, line, X_Forwarded_For="6.6.6.6") == "[192.0.2.1] hello"
-    assert await service.metric("ringcast_proxy_headers_total") == 6
+    assert await service.metric("ringcast_proxy_headers_total") == 8
 
 
 async def test_no_header_where_one_must_be(processes):

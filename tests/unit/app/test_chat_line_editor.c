@@ -200,6 +200,39 @@ static void a_long_line_scrolls(void **state) {
     expect_drawn(0, "\r> 01234\x1b[K\r\x1b[2C"); /* no terminal is that narrow */
 }
 
+/* What is pasted may be such a text, too; it is sent as it is. */
+static void what_is_pasted_cannot_play_tricks(void **state) {
+    (void)state;
+    const char pasted[] = "a\xC2\x9B"
+                          "1m\xE2\x80\xAE"
+                          "b\xE2\x81\xA6\xD7\x90";
+    press(pasted);
+    expect(LINE_NEEDS_MORE);
+    expect_drawn(40, "\r> a\xEF\xBF\xBD"
+                     "1m\xEF\xBF\xBD"
+                     "b\xEF\xBF\xBD\xD7\x90\x1b[K\r\x1b[10C");
+    press("\r");
+    expect_line(pasted);
+}
+
+/* Drawn after every key, far behind its beginning: what that takes must not grow with its square,
+ * or this test would not end. */
+static void the_longest_line_is_drawn_quickly(void **state) {
+    (void)state;
+    static char keys[LINE_EDITOR_MAX + 1];
+    memset(keys, 'x', sizeof keys - 1);
+    press(keys);
+    expect(LINE_NEEDS_MORE);
+    for (int i = 0; i < 1000; i++) {
+        struct buffer out = {0};
+        press(i % 2 == 0 ? "\x01" : "\x05");
+        expect(LINE_NEEDS_MORE);
+        assert_int_equal(line_editor_draw(&editor, 80, &out), ERROR_NONE);
+        assert_true(out.size < 100);
+        buffer_fini(&out);
+    }
+}
+
 static void a_line_has_a_limit(void **state) {
     (void)state;
     static char keys[LINE_EDITOR_MAX + 100];
@@ -214,9 +247,9 @@ static void what_comes_cannot_play_tricks(void **state) {
     (void)state;
     struct buffer out = {0};
     const char text[] = "a\x1b[2J\x07\x7f\xc2\x9b"
-                        "1m\xff\tb\n\xc3\xa4\r";
+                        "1m\xff\tb\n\xc3\xa4\r\xE2\x80\xAE.";
     const char safe[] = "a^[[2J^G\xEF\xBF\xBD\xEF\xBF\xBD"
-                        "1m\xEF\xBF\xBD\tb\n\xc3\xa4^M";
+                        "1m\xEF\xBF\xBD\tb\n\xc3\xa4^M\xEF\xBF\xBD.";
     assert_int_equal(line_editor_append_harmless(&out, bytes_of(text)), ERROR_NONE);
     assert_int_equal(out.size, sizeof safe - 1);
     assert_memory_equal(out.data, safe, out.size);
@@ -254,6 +287,8 @@ int main(void) {
         editor_test(the_end_and_suspending),
         editor_test(a_line_is_drawn),
         editor_test(a_long_line_scrolls),
+        editor_test(what_is_pasted_cannot_play_tricks),
+        editor_test(the_longest_line_is_drawn_quickly),
         editor_test(a_line_has_a_limit),
         editor_test(what_comes_cannot_play_tricks),
         editor_test(out_of_memory),

@@ -61,6 +61,26 @@ static void large_amounts_have_to_be_made_up_for(void **state) {
     assert_true(bucket_take(&bucket, &rate, 10000, START + 12 * SECOND));
 }
 
+static void what_is_given_back_can_be_taken_again(void **state) {
+    (void)state;
+    const struct bucket_rate rate = {.per_second = 1, .burst = 2}, none = {0};
+    struct bucket bucket = {0};
+    for (int i = 0; i < 100; i++) {
+        assert_true(bucket_take(&bucket, &rate, 1, START));
+        bucket_give(&bucket, &rate, 1);
+    }
+    bucket_give(&bucket, &none, 1);
+    assert_true(bucket_take(&bucket, &rate, 2, START));
+    assert_false(bucket_take(&bucket, &rate, 1, START));
+    bucket_give(&bucket, &rate, 1);
+    assert_true(bucket_take(&bucket, &rate, 1, START));
+    assert_false(bucket_take(&bucket, &rate, 1, START));
+    struct bucket full = {0};
+    bucket_give(&full, &rate, 1000); /* it is no fuller than full */
+    assert_true(bucket_take(&full, &rate, 2, START));
+    assert_false(bucket_take(&full, &rate, 1, START));
+}
+
 static void no_limit(void **state) {
     (void)state;
     const struct bucket_rate rate = {0};
@@ -84,6 +104,7 @@ int main(void) {
         cmocka_unit_test(steady_takers),
         cmocka_unit_test(what_is_refused_costs_nothing),
         cmocka_unit_test(large_amounts_have_to_be_made_up_for),
+        cmocka_unit_test(what_is_given_back_can_be_taken_again),
         cmocka_unit_test(no_limit),
         cmocka_unit_test(the_largest_numbers),
     };

@@ -142,11 +142,36 @@ static void out_of_memory_nothing_is_counted(void **state) {
     admission_fini(&admission);
 }
 
+/* Nor who is one too many from its address: others find the rate as it was. */
+static void an_address_over_its_limit_spends_no_accepts(void **state) {
+    (void)state;
+    struct admission admission;
+    struct admission_address *counted[2], *none;
+    const struct admission_limits limits = {.per_address = 1, .accepts = {1, 2}};
+    admission_init(&admission, &limits);
+    assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
+    assert_int_equal(count(&admission, "192.0.2.1", &counted[0]), ERROR_NONE);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
+        assert_int_equal(count(&admission, "192.0.2.1", &none), ERROR_LIMIT_REACHED);
+        admission_leave(&admission);
+    }
+    assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
+    assert_int_equal(count(&admission, "192.0.2.2", &counted[1]), ERROR_NONE);
+    assert_int_equal(admission_enter(&admission, START), ADMISSION_TOO_FAST);
+    for (int i = 0; i < 2; i++) {
+        admission_uncount(&admission, counted[i]);
+        admission_leave(&admission);
+    }
+    admission_fini(&admission);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_limits),
         cmocka_unit_test(so_many_in_all),
         cmocka_unit_test(so_many_a_second),
+        cmocka_unit_test(an_address_over_its_limit_spends_no_accepts),
         cmocka_unit_test(so_many_from_one_address),
         cmocka_unit_test(a_network_of_ipv6_is_one_address),
         cmocka_unit_test(unix_sockets_have_no_address),

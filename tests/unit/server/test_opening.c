@@ -47,6 +47,27 @@ static void a_header_and_a_field(void **state) {
     close_site();
 }
 
+/* It may be the client of a proxy that only passes on bytes, who writes the field. */
+static void a_field_behind_a_header_that_names_nobody(void **state) {
+    (void)state;
+    static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    static const char unspecified[] = "\r\n\r\n\0\r\nQUIT\n\x21\0\0\0";
+    static const char request[] = WHERE "X-Forwarded-For: 192.0.2.3\r\n\r\n";
+    open_site_as(&options, &proxied);
+    for (int kind = 0; kind < 3; kind++) {
+        struct client client = open_client();
+        if (kind == 0)
+            say(&client, "PROXY UNKNOWN\r\n");
+        else
+            say_bytes(&client, kind == 1 ? local : unspecified, sizeof local - 1);
+        say(&client, request);
+        say(&client, request);
+        expect_times(&client, "127.0.0.1:", 2);
+        close_client(&client);
+    }
+    close_site();
+}
+
 static void a_header_that_trickles(void **state) {
     (void)state;
     static const char request[] = PROXY WHERE "\r\n" WHERE "\r\n";
@@ -181,6 +202,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         opening_test(a_header_says_where_it_comes_from),
         opening_test(a_header_and_a_field),
+        opening_test(a_field_behind_a_header_that_names_nobody),
         opening_test(a_header_that_trickles),
         opening_test(what_is_no_header_ends_the_connection),
         opening_test(who_is_no_proxy_may_not_connect),
