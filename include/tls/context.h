@@ -75,6 +75,12 @@ const char *tls_library_version(void);
  */
 void tls_thread_fini(void);
 
+/*
+ * How many of memory_live_blocks() are the library's, for tests: it loses some when it finds no
+ * memory for what comes next.
+ */
+size_t tls_library_blocks(void);
+
 /* Frees what the library keeps for the process, the calling thread's part too. Nothing of this
  * layer may be called afterwards. */
 void tls_library_fini(void);

@@ -221,6 +221,9 @@ static void act(void *context) {
     case CLIENT_GARBAGE:
         talk_garbage(client);
         break;
+    case CLIENT_FALSIFIED:
+        client_say_falsified(client);
+        break;
     default:
         break;
     }
@@ -241,10 +244,17 @@ static void subscribe(struct client *client) {
     client_send_frame(client, 0x80 | FRAME_TEXT, bytes_of(command));
 }
 
+static bool speaks_no_tls(const struct client *client) {
+    return client->kind == CLIENT_OUTDATED || client->kind == CLIENT_BABBLER;
+}
+
 static void received(struct link *link) {
     struct client *client = client_of(link);
     bool before = client->upgraded;
-    client_take(client);
+    if (speaks_no_tls(client))
+        client_take_alert(client);
+    else
+        client_take(client);
     if (client->upgraded && !before && client->speaks_json)
         subscribe(client);
     else if (client->upgraded && !before && !client->calm)
@@ -253,8 +263,24 @@ static void received(struct link *link) {
 
 static void over(struct link *link) {
     struct client *client = client_of(link);
+    client_check_tls(client);
     client->failed = !client->heard_close;
     link_close(link);
+}
+
+/* Who does not read cannot see the answer, and goes on without it. */
+static void turn_deaf(struct client *client) {
+    client->link.deaf = true;
+    client->upgraded = true;
+    act_later(client);
+}
+
+static void opened(struct link *link) {
+    struct client *client = client_of(link);
+    if (tls_resumed(link->tls))
+        world_saw(client->world, SOMETIMES_TLS_RESUMED);
+    if (client->will_be_deaf)
+        turn_deaf(client);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -269,7 +295,7 @@ static void set_pace(struct client *client) {
         sim_peer_set_window(link->socket, 200 + sim_below(sim, 2000));
         break;
     case CLIENT_DEAF:
-        link->deaf = true;
+        client->will_be_deaf = true;
         sim_peer_set_window(link->socket, 200 + sim_below(sim, 2000));
         break;
     case CLIENT_SLOW_WRITER:
@@ -277,11 +303,11 @@ static void set_pace(struct client *client) {
         link->write_delay = 1 + sim_below(sim, 20 * MILLISECOND);
         break;
     case CLIENT_PING_FLOOD:
-        link->deaf = sim_below(sim, 2) == 0;
+        client->will_be_deaf = sim_below(sim, 2) == 0;
         sim_peer_set_window(link->socket, 500);
         break;
     case CLIENT_CUT:
-        link->cut_at = sim_below(sim, 700);
+        link->cut_at = sim_below(sim, client->secure ? 1400 : 700);
         link->cut = (enum link_cut)sim_below(sim, CUT_KINDS);
         break;
     default:
@@ -308,8 +334,16 @@ static void send_proxy_header(struct client *client) {
 static void begin(struct client *client) {
     if (client->world->proxied && client->kind != CLIENT_MONITOR && client->kind != CLIENT_IDLE)
         send_proxy_header(client);
+    if (client->secure)
+        client_begin_tls(client);
     switch (client->kind) {
     case CLIENT_IDLE:
+        break;
+    case CLIENT_OUTDATED:
+        client_say_old_hello(client);
+        break;
+    case CLIENT_BABBLER:
+        client_babble(client);
         break;
     case CLIENT_GARBAGE:
         if (sim_below(client->link.sim, 2) == 0)
@@ -331,24 +365,33 @@ static void begin(struct client *client) {
         shake_hands(client);
         break;
     }
-    /* these cannot see the answer, and go on without it */
-    if (client->link.deaf) {
-        client->upgraded = true;
-        act_later(client);
-    }
+    if (client->will_be_deaf && !client->secure)
+        turn_deaf(client);
+}
+
+/* Where the hub is under TLS it also listens without. */
+static uint16_t choose_port(struct client *client) {
+    const struct world *world = client->world;
+    enum { ADMIN_PORT = 9465, HUB_PORT = 8765, PLAIN_PORT = 8766 };
+    if (client->kind == CLIENT_MONITOR)
+        return ADMIN_PORT;
+    client->secure = client->kind == CLIENT_FALSIFIED;
+    if (!world->under_tls || (int)client->kind >= CLIENT_EVERYWHERE)
+        return HUB_PORT;
+    client->secure = client->kind != CLIENT_IDLE && sim_below(world->sim, 3) > 0;
+    return client->secure ? HUB_PORT : PLAIN_PORT;
 }
 
 void client_start(struct client *client, struct world *world, enum client_kind kind,
                   unsigned number, unsigned channel) {
-    uint16_t port = kind == CLIENT_MONITOR ? 9465 : 8765;
     /* who says nothing comes from where another one came from, one too many from there */
     bool proxied = world->proxied && kind != CLIENT_MONITOR;
     unsigned host = proxied ? SIM_PROXY_HOST - 1 : kind == CLIENT_IDLE ? 0 : number;
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xcb007101 + host)};
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     client->world = world;
     client->kind = kind;
+    to.sin_port = htons(choose_port(client));
     client->number = number;
     client->channel = channel;
     client->calm = world->calm;
@@ -363,6 +406,7 @@ void client_start(struct client *client, struct world *world, enum client_kind k
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         client->last_of[i] = -1;
     link_init(&client->link, world->sim, received, over);
+    client->link.opened = opened;
     link_connect(&client->link, (struct sockaddr *)&from, (struct sockaddr *)&to);
     set_pace(client);
     begin(client);

@@ -25,7 +25,12 @@ struct world;
     ROW(IDLE)    /* connects and says nothing */              \
     ROW(CLOSING) /* closes in order, and may go on talking */ \
     ROW(BROWSER) /* plain HTTP, pipelined */                  \
-    ROW(MONITOR) /* the admin listener */
+    ROW(MONITOR) /* the admin listener */                     \
+    /* where the hub is under TLS */                          \
+    ROW(UNAWARE)   /* speaks plain HTTP */                    \
+    ROW(OUTDATED)  /* has nothing newer than TLS 1.1 */       \
+    ROW(BABBLER)   /* a handshake of random bytes */          \
+    ROW(FALSIFIED) /* its last bytes are not what it sent */
 
 enum client_kind {
 #define CLIENT_ENUM_ROW(name) CLIENT_##name,
@@ -36,6 +41,9 @@ enum client_kind {
 
 /* What a ping carries in peace. */
 #define CLIENT_PING "a ping in a quiet hour"
+
+/* Those before it are everywhere. */
+enum { CLIENT_EVERYWHERE = CLIENT_UNAWARE };
 
 enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16, SEEN_MAX = CLIENTS_MAX * MESSAGES_MAX };
 
@@ -53,6 +61,8 @@ struct client {
     unsigned channel;
     bool calm; /* came when faults were off */
     bool upgraded, refused;
+    bool secure;          /* under TLS */
+    bool will_be_deaf;    /* when its handshakes are over, or at once */
     bool has_token;       /* which ends soon */
     bool speaks_json;     /* the subprotocol; it only listens */
     uint64_t next_offset; /* which it must hear next; 0: it is in no channel yet */
@@ -95,6 +105,22 @@ enum { TOKEN_TEXT = 256 };
 
 /* A token that says that it ends then, in seconds since 1970. */
 const char *client_token(char out[TOKEN_TEXT], uint64_t end);
+
+/* ---- client_tls.c: where the hub is under TLS ------------------------------------------------ */
+
+/* Begins a handshake, with a name that the hub has a certificate for. */
+void client_begin_tls(struct client *client);
+
+/* Says what a server of TLS cannot take. */
+void client_say_old_hello(struct client *client);
+void client_babble(struct client *client);
+void client_say_falsified(struct client *client);
+
+/* Takes what these have got, which is an alert or nothing. */
+void client_take_alert(struct client *client);
+
+/* The connection of a secure client is over. */
+void client_check_tls(struct client *client);
 
 /* ---- client_frames.c: the bytes -------------------------------------------------------------- */
 

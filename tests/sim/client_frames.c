@@ -226,6 +226,8 @@ static bool take_response(struct client *client) {
     if (status == 0)
         return false;
     if (status == 101) {
+        if (client->kind == CLIENT_UNAWARE)
+            world_fail(world, "client %u was let in without TLS", client->number);
         client->upgraded = true;
         world_saw(world, SOMETIMES_HANDSHAKE);
         return true;
@@ -239,7 +241,8 @@ static bool take_response(struct client *client) {
         client_take_answer(client, status);
     } else {
         client->refused = true;
-        world_saw(world, SOMETIMES_REFUSED);
+        world_saw(world,
+                  client->kind == CLIENT_UNAWARE ? SOMETIMES_TLS_UNAWARE : SOMETIMES_REFUSED);
     }
     return true;
 }

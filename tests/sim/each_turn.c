@@ -61,7 +61,7 @@ static void check_channels(struct world *world) {
 /* ---- together -------------------------------------------------------------------------------- */
 
 static size_t allowed(const struct world *world) {
-    size_t open = 0, tls = world->secure ? OF_TLS : 0;
+    size_t open = 0, tls = world->secure || world->under_tls ? OF_TLS : 0;
     for (size_t i = 0; i < world->client_count; i++)
         open += link_is_open(&world->clients[i].link) || !world->calm; /* resets are heard late */
     return world->start_bytes + tls + (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +

@@ -43,19 +43,18 @@ static bool find_host(const char *text, enum host_kind *host) {
 static void refuse(struct visit *visit, const char *status) {
     char text[100];
     int size = snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
-    visit_write(visit, text, (size_t)size);
+    link_write(&visit->link, text, (size_t)size);
 }
 
 /* From here on it is the origin that is spoken to. */
 static void open_tunnel(struct visit *visit, enum host_kind host) {
     static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
     static const char *const certificates[] = {"wrong", "expired", "future", "unknown", "self"};
-    visit_write(visit, established, sizeof established - 1);
+    link_write(&visit->link, established, sizeof established - 1);
     if (host == HOST_PLAIN)
         visit->puzzled = true;
     else
-        visit_open(visit,
-                   visits_context(host < HOST_WRONG ? "good" : certificates[host - HOST_WRONG]));
+        link_serve_tls(&visit->link, host < HOST_WRONG ? "good" : certificates[host - HOST_WRONG]);
 }
 
 static void find_way(struct visit *visit, const char *to) {

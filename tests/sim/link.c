@@ -36,8 +36,11 @@ void link_reset(struct link *link) {
 }
 
 void link_fini(struct link *link) {
+    tls_free(link->tls);
+    link->tls = NULL;
     buffer_fini(&link->out);
     buffer_fini(&link->in);
+    buffer_fini(&link->waiting);
 }
 
 /* ---- the pace -------------------------------------------------------------------------------- */
@@ -91,12 +94,19 @@ static void pump_out(struct link *link) {
         link->drained(link);
 }
 
-void link_write(struct link *link, const void *data, size_t size) {
+void link_write_plain(struct link *link, const void *data, size_t size) {
     if (link->socket == NULL || link->cut_done)
         return;
     buffer_append(&link->out, data, size);
     if (sim_peer_state(link->socket).connected)
         pump_out(link); /* and nothing in: who writes may be reading */
+}
+
+void link_write(struct link *link, const void *data, size_t size) {
+    if (link->tls == NULL)
+        link_write_plain(link, data, size);
+    else
+        link_encrypt(link, data, size);
 }
 
 static void pump_in(struct link *link) {
@@ -107,7 +117,10 @@ static void pump_in(struct link *link) {
         size_t size = sim_peer_read(link->socket, piece, most);
         if (size == 0)
             return;
-        buffer_append(&link->in, piece, size);
+        if (link->tls == NULL)
+            buffer_append(&link->in, piece, size);
+        else
+            link_decrypt(link, piece, size);
         if (link->read_delay > 0) {
             link->read_rests = true;
             sim_after(link->sim, link->read_delay, read_rested, link);

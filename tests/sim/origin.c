@@ -193,10 +193,20 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
 
 /* ---- visits ---------------------------------------------------------------------------------- */
 
+/* `drained` calls again when the goodbye is out. */
+static void hang_up(struct visit *visit) {
+    bool silent = visit->link.tls == NULL || visit->abrupt || visit->said_goodbye;
+    visit->said_goodbye = true;
+    if (silent)
+        link_close(&visit->link);
+    else
+        link_say_goodbye(&visit->link);
+}
+
 static void drained(struct link *link) {
     struct visit *visit = (struct visit *)link;
     if (visit->hangs_up)
-        visit_hang_up(visit);
+        hang_up(visit);
 }
 
 static bool find_page(const char *target, enum page_kind *page, unsigned *number) {
@@ -224,7 +234,7 @@ static void answer(struct visit *visit, const char *request) {
     }
     append_answer(visit, page, number, &out);
     if (out.size > 0)
-        visit_write(visit, out.data, out.size);
+        link_write(&visit->link, out.data, out.size);
     else if (page == PAGE_HANGS_UP)
         link_close(&visit->link);
     buffer_fini(&out);
@@ -232,14 +242,13 @@ static void answer(struct visit *visit, const char *request) {
 
 static void received(struct link *link) {
     struct visit *visit = (struct visit *)link;
-    struct buffer *in = &visit->in;
+    struct buffer *in = &link->in;
     const uint8_t *end;
-    visit_read(visit);
     if (visit->puzzled && in->size > 0) {
         static const char answer_400[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
         buffer_clear(in);
         visit->hangs_up = true;
-        visit_write(visit, answer_400, sizeof answer_400 - 1);
+        link_write(&visit->link, answer_400, sizeof answer_400 - 1);
     }
     while (link_is_open(link) && in->size > 0 &&
            (end = memmem(in->data, in->size, "\r\n\r\n", 4)) != NULL) {
@@ -270,7 +279,8 @@ static void accepted(void *context, struct sim_socket *socket) {
     link_init(&visit->link, world->sim, received, over);
     visit->link.drained = drained;
     visit->puzzled = port->puzzled;
-    visit_open(visit, port->context);
+    if (port->certificate != NULL)
+        link_serve_tls(&visit->link, port->certificate);
     link_take(&visit->link, socket);
     link_pump(&visit->link);
 }
@@ -279,7 +289,7 @@ void origins_listen(struct world *world, const struct sockaddr *address, const c
     struct origin_port *port = &world->origins.ports[world->origins.port_count++];
     port->world = world;
     port->puzzled = certificate != NULL && certificate[0] == '\0';
-    port->context = certificate == NULL || port->puzzled ? NULL : visits_context(certificate);
+    port->certificate = port->puzzled ? NULL : certificate;
     sim_peer_listen(world->sim, address, accepted, port);
 }
 
@@ -287,7 +297,6 @@ void origins_close(struct origins *origins) {
     for (struct visit *visit = origins->visits; visit != NULL; visit = visit->next) {
         link_close(&visit->link);
         link_fini(&visit->link);
-        visit_fini(visit);
     }
 }
 

@@ -87,10 +87,8 @@ struct visit {
     struct link link; /* the first field */
     struct world *world;
     struct visit *next;
-    bool hangs_up;    /* when all is sent */
-    bool abrupt;      /* … and under TLS without a word */
-    struct tls *tls;  /* NULL: plain */
-    struct buffer in; /* requests, as they were meant */
+    bool hangs_up; /* when all is sent */
+    bool abrupt;   /* … and under TLS without a word */
     bool said_goodbye;
     bool puzzled; /* it gets TLS, and speaks none */
 };
@@ -98,7 +96,7 @@ struct visit {
 /* Where origins answer, and as whom. */
 struct origin_port {
     struct world *world;
-    struct tls_context *context; /* NULL: plain */
+    const char *certificate; /* NULL: plain */
     bool puzzled;
 };
 
@@ -135,19 +133,5 @@ void forward_start(struct world *world);
 
 /* The path that is asked for, without its first slash; NULL: the request is answered already. */
 const char *forward_take(struct visit *visit, const char *request);
-
-/* ---- visit.c: with or without TLS ------------------------------------------------------------ */
-
-/* Makes what is the same in all worlds: once, with memory. */
-void visits_prepare(void);
-struct tls_context *visits_context(const char *certificate);
-
-void visit_open(struct visit *visit, struct tls_context *context);
-/* Moves what has come into `in`. */
-void visit_read(struct visit *visit);
-void visit_write(struct visit *visit, const void *data, size_t size);
-/* Ends it, when everything is sent. */
-void visit_hang_up(struct visit *visit);
-void visit_fini(struct visit *visit);
 
 #endif

@@ -28,6 +28,11 @@ enum {
     STOP_GRACE_SECONDS = 2,
 };
 
+/* Blocks that are alive. */
+struct blocks {
+    size_t own, of_tls;
+};
+
 void world_fail(struct world *world, const char *format, ...) {
     va_list arguments;
     if (world->failed)
@@ -66,6 +71,25 @@ static void append_channel(struct sim *sim, struct buffer *text, const char *nam
                   name, publish, messages[sim_below(sim, 3)], sim_below(sim, 3) == 0 ? "2s" : "1h");
 }
 
+static void append_listeners(struct world *world, struct buffer *text) {
+    const char *proxied = world->proxied ? "true" : "false";
+    buffer_format(text,
+                  "\"hub\": {\"listen\": [{\"address\": \"localhost:8765\", "
+                  "\"proxy_protocol\": %s}",
+                  proxied);
+    if (world->under_tls)
+        buffer_format(text,
+                      ", {\"address\": \"localhost:8766\", \"plain\": true, "
+                      "\"proxy_protocol\": %s}], "
+                      "\"tls\": {\"certificate\": \"" TEST_DATA "/tls/good.pem\", "
+                      "\"key\": \"" TEST_DATA "/tls/good.pem\", \"more\": [{"
+                      "\"certificate\": \"" TEST_DATA "/tls/wrong.pem\", "
+                      "\"key\": \"" TEST_DATA "/tls/wrong.pem\"}]}, ",
+                      proxied);
+    else
+        buffer_append_text(text, "], ");
+}
+
 static void write_config(struct world *world, struct buffer *text) {
     struct sim *sim = world->sim;
     static const char *const drains[] = {"0s", "0s", "0s", "1s", "8s"};
@@ -90,9 +114,9 @@ static void write_config(struct world *world, struct buffer *text) {
         buffer_format(text, ", \"proxy\": \"%s\"}, ", forward_url());
     }
     buffer_format(text, "\"hash\": {\"inline_below\": %u}, ", sim_below(sim, 2) == 0 ? 0U : 1024U);
+    append_listeners(world, text);
     buffer_format(text,
-                  "\"hub\": {\"listen\": {\"address\": \"localhost:8765\", "
-                  "\"proxy_protocol\": %s}, \"auth\": {\"jwt_secret_file\": \"" TEST_DATA
+                  "\"auth\": {\"jwt_secret_file\": \"" TEST_DATA
                   "/token/secret\"}, \"trusted_proxies\": \"203.0.113.%u\", "
                   "\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
                   "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
@@ -100,8 +124,8 @@ static void write_config(struct world *world, struct buffer *text) {
                   "\"limits\": {\"connections\": %u, \"accepts_per_second\": %u, "
                   "\"per_address\": 1, \"messages_per_second\": 5, "
                   "\"controls_per_second\": 16}, \"channels\": {",
-                  world->proxied ? "true" : "false", (unsigned)SIM_PROXY_HOST,
-                  slow_readers[sim_below(sim, 4)], connections, world->crowded ? 2 : 0);
+                  (unsigned)SIM_PROXY_HOST, slow_readers[sim_below(sim, 4)], connections,
+                  world->crowded ? 2 : 0);
     append_channel(sim, text, "chat", "anyone");
     buffer_append_text(text, ", ");
     append_channel(sim, text, "news", "anyone");
@@ -224,9 +248,11 @@ static void add_client(void *context) {
     if (world->calm || world->asked_to_stop != 0)
         return;
     unsigned number = (unsigned)world->client_count++;
-    enum client_kind kind = sim_below(world->sim, 3) == 0
-                                ? CLIENT_HONEST
-                                : (enum client_kind)sim_below(world->sim, CLIENT_KINDS);
+    enum client_kind kind =
+        sim_below(world->sim, 3) == 0
+            ? CLIENT_HONEST
+            : (enum client_kind)sim_below(world->sim,
+                                          world->under_tls ? CLIENT_KINDS : CLIENT_EVERYWHERE);
     unsigned channel = sim_below(world->sim, 8) == 0   ? CHANNEL_RESULTS
                        : sim_below(world->sim, 2) == 0 ? CHANNEL_CHAT
                                                        : CHANNEL_NEWS;
@@ -439,6 +465,8 @@ static void tally_run(struct world *world) {
         tally->sometimes[SOMETIMES_SHORTAGE] += counter_read(&server->accept_pauses) > 0;
         tally->sometimes[SOMETIMES_PROXIED] += counter_read(&server->proxy_headers) > 0;
         tally->sometimes[SOMETIMES_TOO_FAST] += counter_read(&server->refused_rate) > 0;
+        tally->sometimes[SOMETIMES_TLS_OPENED] += counter_read(&server->handshakes) > 0;
+        tally->sometimes[SOMETIMES_TLS_REFUSED] += counter_read(&server->handshakes_failed) > 0;
         tally->sometimes[SOMETIMES_TOO_MANY] += counter_read(&server->refused_address) > 0;
     }
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
@@ -472,25 +500,27 @@ static void end_service(struct world *world) {
     workers_release(&world->service.workers);
 }
 
-static void check_nothing_is_left(struct world *world, size_t blocks) {
-    size_t descriptors = sim_open_descriptors(world->sim);
-    if (descriptors > 0)
-        world_fail(world, "%zu descriptors are left", descriptors);
-    if (memory_live_blocks() != blocks)
-        world_fail(world, "%zd blocks are left", (ssize_t)(memory_live_blocks() - blocks));
+/* Of all that is alive, what is the TLS library's: it loses some when it finds no memory;
+ * tests/torture knows which. */
+static struct blocks count_blocks(void) {
+    struct blocks blocks = {.of_tls = tls_library_blocks()};
+    blocks.own = memory_live_blocks() - blocks.of_tls;
+    return blocks;
 }
 
-/* The TLS library loses blocks when it finds no memory; tests/torture knows which. */
-static void draw_faults(struct world *world, uint64_t without) {
-    sim_draw_faults(world->sim, without);
-    if (!world->secure)
-        return;
-    sim_set_fault(world->sim, SIM_FAULT_NO_MEMORY, 0);
-    sim_set_fault(world->sim, SIM_FAULT_MEMORY_OUT, 0);
+static void check_nothing_is_left(struct world *world, struct blocks before) {
+    size_t descriptors = sim_open_descriptors(world->sim);
+    struct blocks now = count_blocks();
+    if (descriptors > 0)
+        world_fail(world, "%zu descriptors are left", descriptors);
+    if (now.own != before.own)
+        world_fail(world, "%zd blocks are left", (ssize_t)(now.own - before.own));
+    if (now.of_tls != before.of_tls && !world_was_short_of_memory(world))
+        world_fail(world, "%zd blocks of TLS are left", (ssize_t)(now.of_tls - before.of_tls));
 }
 
 static void run(struct world *world, uint64_t without) {
-    draw_faults(world, without);
+    sim_draw_faults(world->sim, without);
     if (!load_config(world) || !start_service(world))
         return;
     run_busy(world);
@@ -521,6 +551,7 @@ static void draw_world(struct world *world) {
     world->secure = sim_below(sim, 8) == 0;
     world->by_proxy = sim_below(sim, world->secure ? 3 : 16) == 0;
     world->proxy_refuses = sim_below(sim, 3) == 0;
+    world->under_tls = sim_below(sim, 16) == 0;
     for (unsigned i = 0; i < world->url_count; i++) {
         url_plan_draw(&world->urls[i], world, i);
         world->redirects |= world->urls[i].page == PAGE_MOVED;
@@ -537,8 +568,8 @@ void world_choose_from(const uint8_t *data, size_t size) {
 
 void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *tally,
                struct verdict *verdict) {
-    visits_prepare();
-    size_t blocks = memory_live_blocks();
+    links_prepare();
+    struct blocks blocks = count_blocks();
     struct world *world = calloc(1, sizeof *world);
     if (world == NULL)
         abort();
@@ -560,6 +591,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
         verdict->struck[i] = sim_fault_count(world->sim, (enum sim_fault)i);
     if (!world->failed) {
         config_fini(&world->config);
+        tls_session_free(world->ticket);
         tls_thread_fini();
         check_nothing_is_left(world, blocks);
         free(world->printed);

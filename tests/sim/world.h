@@ -50,7 +50,14 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(FRAGMENTED, "a fragmented message was delivered")           \
     ROW(SHORT_RESULT, "a result's line found no memory")            \
     ROW(PING_ANSWERED, "a client's ping was answered")              \
-    ROW(CLIENT_PINGED, "a client was pinged")
+    ROW(CLIENT_PINGED, "a client was pinged")                       \
+    ROW(TLS_OPENED, "the hub's TLS was entered")                    \
+    ROW(TLS_REFUSED, "a handshake with the hub's TLS failed")       \
+    ROW(TLS_RESUMED, "… was resumed by a ticket")                   \
+    ROW(TLS_UNAWARE, "who spoke plain HTTP to it was told")         \
+    ROW(TLS_TOO_OLD, "an old TLS got an alert")                     \
+    ROW(TLS_BABBLE, "a handshake that is none got an alert")        \
+    ROW(TLS_FALSIFIED, "falsified ciphertext got an alert")
 
 enum sometimes {
 #define SOMETIMES_ENUM_ROW(constant, text) SOMETIMES_##constant,
@@ -93,9 +100,11 @@ struct world {
     struct service service;
     struct task stop;
     bool stopped;
-    bool calm;     /* faults are off */
-    bool secure;   /* some URLs are https, which costs much of a run's time */
-    bool by_proxy; /* the fetcher asks one for everything, which may refuse https */
+    bool calm;                  /* faults are off */
+    bool secure;                /* some URLs are https, which costs much of a run's time */
+    bool under_tls;             /* the hub is, which costs as much */
+    struct tls_session *ticket; /* to come back to it with; NULL: none yet */
+    bool by_proxy;              /* the fetcher asks one for everything, which may refuse https */
     bool proxy_refuses;
     bool redirects; /* one of the URLs is one */
     bool crowded;   /* fewer connections are allowed than there are clients */

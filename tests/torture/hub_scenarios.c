@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "machine.h"
 #include "peer.h"
+#include "tls_peer.h"
 #include "torture.h"
 
 enum { FLOOD = 250 }; /* messages at most: more than the kernel holds for who does not read */
@@ -34,21 +36,28 @@ static const struct hub_options options = {
     .channel_settings = channel_settings,
 };
 
+static const struct http_listening *way; /* NULL: plain */
+
 static void listen_somewhere(void) {
     static const uint8_t host[4] = {127, 0, 0, 1};
     struct address address = address_v4(host, 0);
     struct endpoint endpoint = endpoint_of(&address);
-    TORTURE_CHECK(hub_listen(hub, 0, &endpoint, 1, NULL) == ERROR_NONE);
+    TORTURE_CHECK(hub_listen(hub, 0, &endpoint, 1, way) == ERROR_NONE);
     port = endpoint_port(&endpoint);
 }
 
-static void open_hub(void) {
+static void open_hub_with(const struct hub_options *with) {
     struct loop *loops[] = {&loop};
     first = second = third = NULL;
     hub_closed = false;
-    TORTURE_CHECK(hub_new(&options, loops, 1, &hub) == ERROR_NONE);
+    TORTURE_CHECK(hub_new(with, loops, 1, &hub) == ERROR_NONE);
     hub_start(hub, 0);
     listen_somewhere();
+}
+
+static void open_hub(void) {
+    way = NULL;
+    open_hub_with(&options);
 }
 
 static void say_handshake(struct peer *peer, const char *channel) {
@@ -61,7 +70,7 @@ static void say_handshake(struct peer *peer, const char *channel) {
 }
 
 static struct peer *begin_joining(const char *channel) {
-    struct peer *peer = peer_connect(port, false);
+    struct peer *peer = way != NULL ? peer_connect_secure(port) : peer_connect(port, false);
     say_handshake(peer, channel);
     return peer;
 }
@@ -271,6 +280,59 @@ static void verify_shutdown(void) {
         TORTURE_CHECK(peer_has_frame(second, "goodbye") && second->close_code == 1001);
 }
 
+/* ---- scenarios: under TLS ---------------------------------------------------------------------
+ */
+
+static struct tls_identities *identities;
+static struct pool *pool;
+
+/* Up to four entries of a key share, and names of certificates: see torture.c. */
+static void prepare_secure(void) {
+    static const struct http_listening secure = {.secure = true};
+    struct hub_options with = options;
+    struct tls_detail detail;
+    torture_allow_lost_blocks(8);
+    peers_prepare_tls(tls_peers_authority());
+    const struct tls_server_options files = {certificate_path("good.pem"),
+                                             certificate_path("good.key")};
+    TORTURE_CHECK(tls_identities_new(&files, 1, &identities, &detail) == ERROR_NONE);
+    TORTURE_CHECK(machine->new_pool(&pool) == ERROR_NONE);
+    with.identities = identities;
+    with.pool = pool;
+    way = &secure;
+    open_hub_with(&with);
+    first = join("chat");
+    second = join("chat");
+}
+
+/* One comes, one speaks to another, and goes. */
+static void act_secure(void) {
+    third = begin_joining("chat");
+    peer_say_frame(first, 0x81, "hello");
+    peer_say_frame(first, 0x88, "\x03\xe8");
+}
+
+/* What it said may have failed its connection. */
+static bool secure_settled(void) {
+    return first->ended && (third->ended || third->frames_at > 0);
+}
+
+static void verify_secure(void) {
+    if (torture_failures() == 0) {
+        torture_wait(peer_has_frame(second, "[127.0.0.1] hello"));
+        TORTURE_CHECK(first->close_code == 1000);
+    }
+    check_hub_serves();
+}
+
+static void close_secure(void) {
+    close_hub();
+    pool_free(pool);
+    tls_identities_free(identities);
+    peers_end();
+    peers_end_tls();
+}
+
 const struct scenario hub_scenarios[] = {
     {"request", open_hub, act_request, request_settled, verify_request, close_hub},
     {"post", open_hub, act_post, request_settled, verify_post, close_hub},
@@ -284,5 +346,6 @@ const struct scenario hub_scenarios[] = {
     {"protocol_error", prepare_three, act_protocol_error, first_settled, verify_publish, close_hub},
     {"half_close", prepare_three, act_half_close, first_settled, check_hub_serves, close_hub},
     {"shutdown", prepare_three, act_shutdown, shutdown_settled, verify_shutdown, close_hub},
+    {"wss", prepare_secure, act_secure, secure_settled, verify_secure, close_secure},
     {0},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "tls/tls.h"
 #include "torture.h"
 
 struct peer peers[PEERS_MAX];
@@ -27,6 +28,12 @@ static struct peer *peer_new(void *socket) {
 
 struct peer *peer_connect(uint16_t port, bool small) {
     return peer_new(machine->connect(port, small));
+}
+
+struct peer *peer_connect_secure(uint16_t port) {
+    struct peer *peer = peer_connect(port, false);
+    peer_tls_begin(peer);
+    return peer;
 }
 
 uint16_t peers_listen(const char *answer, size_t size, bool closes) {
@@ -128,7 +135,9 @@ static bool hear(struct peer *peer) {
     while (!peer->deaf && !peer->ended) {
         size_t room = PEER_HEARS_MAX - peer->heard_size;
         TORTURE_CHECK(room > 0);
-        ssize_t size = machine->receive(peer->socket, peer->heard + peer->heard_size, room);
+        uint8_t *to = peer->heard + peer->heard_size;
+        ssize_t size = peer->tls != NULL ? peer_tls_receive(peer, to, room)
+                                         : machine->receive(peer->socket, to, room);
         if (size == PEER_NOT_NOW)
             break;
         heard = true;
@@ -145,11 +154,17 @@ static bool hear(struct peer *peer) {
     return heard;
 }
 
+static ssize_t send_rest(struct peer *peer) {
+    const uint8_t *from = peer->say + peer->said;
+    size_t size = peer->say_size - peer->said;
+    return peer->tls != NULL ? peer_tls_send(peer, from, size)
+                             : machine->send(peer->socket, from, size);
+}
+
 static bool speak(struct peer *peer) {
     bool spoke = false;
     while (peer->said < peer->say_size && !peer->ended) {
-        ssize_t size =
-            machine->send(peer->socket, peer->say + peer->said, peer->say_size - peer->said);
+        ssize_t size = send_rest(peer);
         if (size == PEER_NOT_NOW)
             return spoke;
         spoke = true;
@@ -190,8 +205,10 @@ bool peers_turn(void) {
 }
 
 void peers_end(void) {
-    for (size_t i = 0; i < peer_count; i++)
+    for (size_t i = 0; i < peer_count; i++) {
         machine->end(peers[i].socket);
+        tls_free(peers[i].tls);
+    }
     if (origin.listener != NULL)
         machine->end_listener(origin.listener);
     origin.listener = NULL;

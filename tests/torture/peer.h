@@ -1,6 +1,7 @@
 /*
  * Peers of a scenario: plain sockets that never wait, and no code or memory of the program under
- * test. A peer says what it was told to, hears everything, and answers a close frame.
+ * test, but for the TLS of those that have one. A peer says what it was told to, hears everything,
+ * and answers a close frame.
  */
 #ifndef RINGCAST_TESTS_TORTURE_PEER_H
 #define RINGCAST_TESTS_TORTURE_PEER_H
@@ -8,15 +9,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { PEERS_MAX = 16, PEER_SAYS_MAX = 1 << 16, PEER_HEARS_MAX = 5 << 20 };
 
+struct tls;
+
 struct peer {
-    void *socket;   /* the machine's */
-    bool deaf;      /* does not read, for now */
-    bool ended;     /* by the other side: its end, a reset, a refusal */
-    bool closes;    /* ends the connection when everything was said */
-    bool is_origin; /* answers each request with `answer` */
+    void *socket;    /* the machine's */
+    struct tls *tls; /* NULL: none */
+    bool deaf;       /* does not read, for now */
+    bool ended;      /* by the other side: its end, a reset, a refusal */
+    bool closes;     /* ends the connection when everything was said */
+    bool is_origin;  /* answers each request with `answer` */
     const char *answer;
     size_t answer_size;
     size_t said, say_size, heard_size;
@@ -32,6 +37,9 @@ extern struct peer peers[PEERS_MAX];
 
 /* A new peer that connects to a port of the loopback, with a small receive buffer if `small`. */
 struct peer *peer_connect(uint16_t port, bool small);
+
+/* The same under TLS. Its allocations fail with all others, and end it. */
+struct peer *peer_connect_secure(uint16_t port);
 
 /* Says these bytes too, as soon as it can. */
 void peer_say(struct peer *peer, const void *data, size_t size);
@@ -54,5 +62,16 @@ bool peers_turn(void);
 
 /* Ends all of them at once, so that nothing lingers. */
 void peers_end(void);
+
+/* ---- peer_tls.c: what a secure peer does in place of send and receive -------------------------
+ */
+
+/* Makes what they all share, with memory; they believe `authority`. Ends it. */
+void peers_prepare_tls(const char *authority);
+void peers_end_tls(void);
+
+void peer_tls_begin(struct peer *peer);
+ssize_t peer_tls_receive(struct peer *peer, void *data, size_t size);
+ssize_t peer_tls_send(struct peer *peer, const void *data, size_t size);
 
 #endif

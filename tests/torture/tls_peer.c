@@ -32,6 +32,10 @@ const char *tls_peers_authority(void) {
     return path_of("root.pem");
 }
 
+const char *certificate_path(const char *name) {
+    return path_of(name);
+}
+
 static struct tls_peer *peer_of(struct transport *transport) {
     return container_of(transport, struct tls_peer, transport);
 }

@@ -8,6 +8,9 @@
 /* Makes certificates, once; the path of the authority to trust. */
 const char *tls_peers_authority(void);
 
+/* Then the path of another file of the folder; the next two calls leave it alone. */
+const char *certificate_path(const char *name);
+
 /* Listens on a port of its choice; answers each connection's first bytes, and ends it. */
 uint16_t tls_peers_listen(const char *answer, size_t size);
 

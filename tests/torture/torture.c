@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "machine.h"
 #include "peer.h"
+#include "tls/context.h"
 
 struct loop loop;
 const struct machine *machine;
@@ -46,7 +47,7 @@ struct disturbance {
 };
 
 static size_t failures;
-static size_t lost; /* blocks, by libraries, in all runs of the scenario */
+static size_t lost; /* blocks, by the TLS library, in all runs of the scenario */
 static size_t may_be_lost;
 
 /* ---- failing --------------------------------------------------------------------------------- */
@@ -166,12 +167,14 @@ static void play(const struct scenario *scenario, const struct disturbance *dist
 
 /* One run. Returns how much failed. */
 static size_t run(const struct scenario *scenario, const struct disturbance *disturbance) {
-    size_t descriptors = machine->open_descriptors(), blocks = memory_live_blocks();
+    size_t descriptors = machine->open_descriptors();
+    size_t before = memory_live_blocks(), of_tls_before = tls_library_blocks();
     play(scenario, disturbance);
-    size_t alive = memory_live_blocks();
-    if (alive < blocks || alive - blocks > may_be_lost)
-        fail_for_leak(alive - blocks);
-    lost += alive - blocks;
+    size_t of_tls = tls_library_blocks() - of_tls_before;
+    size_t own = memory_live_blocks() - before - of_tls;
+    if (own != 0 || of_tls > may_be_lost)
+        fail_for_leak(own + of_tls);
+    lost += of_tls;
     torture_wait(machine->open_descriptors() == descriptors); /* the last ones close in a turn */
     return failures;
 }

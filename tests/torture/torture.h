@@ -46,7 +46,7 @@ uint64_t torture_now(void);
 /* How many allocations, or operations, of this run have been made to fail. */
 size_t torture_failures(void);
 
-/* What a library that is not ours may lose in a run of this scenario, at most. In `prepare`. */
+/* How many blocks the TLS library may lose in a run of this scenario, at most. In `prepare`. */
 void torture_allow_lost_blocks(size_t count);
 
 /* One turn, in which peers and loop go on; waits a millisecond at most. */
