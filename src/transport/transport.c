@@ -21,6 +21,7 @@ struct secure {
     bool opened;
     bool ended;
     bool shut;              /* the sending side ends behind what is being sent */
+    bool torn;              /* a send failed: what comes behind the gap would be no TLS */
     struct pool_port *port; /* NULL: the handshake is made on the loop */
     struct work handshake;  /* while it is sent, the engine is the pool's */
     struct buffer held;     /* what arrived meanwhile */
@@ -73,7 +74,7 @@ static bool is_away(const struct secure *secure) {
 /* Starts sending what the engine has written, unless a send is in flight. */
 static void flush(struct transport *transport) {
     struct secure *secure = transport->secure;
-    if (is_away(secure))
+    if (is_away(secure) || secure->torn)
         return;
     struct buffer *output = tls_output(secure->tls);
     if (transport->stream.closing || stream_is_sending(&transport->stream) || output->size == 0)
@@ -214,6 +215,7 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
     struct transport *transport = transport_of(stream);
     struct secure *secure = transport->secure;
     secure->sent_size += size;
+    secure->torn |= error != ERROR_NONE;
     if (error == ERROR_NONE && secure->sent_size < secure->sending.size) {
         stream_send(stream, secure->sending.data + secure->sent_size,
                     secure->sending.size - secure->sent_size);
@@ -435,7 +437,7 @@ void transport_shutdown(struct transport *transport) {
 
 static void say_goodbye(struct transport *transport) {
     struct secure *secure = transport->secure;
-    if (!secure->opened || stream_is_sending(&transport->stream))
+    if (!secure->opened || secure->torn || stream_is_sending(&transport->stream))
         return;
     if (tls_close(secure->tls) != ERROR_NONE)
         return;

@@ -62,8 +62,9 @@ static void check_channels(struct world *world) {
 
 static size_t allowed(const struct world *world) {
     size_t open = 0, tls = world->secure || world->under_tls ? OF_TLS : 0;
+    bool all = !world->calm || world->asked_to_stop != 0; /* an end is heard late */
     for (size_t i = 0; i < world->client_count; i++)
-        open += link_is_open(&world->clients[i].link) || !world->calm; /* resets are heard late */
+        open += all || link_is_open(&world->clients[i].link);
     return world->start_bytes + tls + (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +
            world->url_count * OF_FETCH;
 }
