@@ -289,14 +289,16 @@ static bool has_all_of(const struct client *client, const struct client *publish
     return client->last_of[publisher->number] == (int)publisher->published - 1;
 }
 
-/* Whoever gets only the newest has the last message of at least one publisher. */
+/* Whoever gets only the newest has the last message of at least one publisher: of those who came
+ * before, what they had under way may have been the newest. */
 static bool has_newest(const struct world *world, const struct client *client) {
     unsigned publishers = 0;
     for (size_t i = 0; i < world->client_count; i++) {
         const struct client *publisher = &world->clients[i];
-        if (!counts(publisher) || client == publisher || client->channel != publisher->channel)
+        if (client == publisher || client->channel != publisher->channel ||
+            publisher->published == 0)
             continue;
-        publishers++;
+        publishers += counts(publisher);
         if (has_all_of(client, publisher))
             return true;
     }
