@@ -127,11 +127,6 @@ void client_schedule_ping(struct client *client) {
         client_set_deadline(client, wait);
 }
 
-void client_change_pings(struct client *client) {
-    if (client->state == CLIENT_OPEN && !client->ping_sent)
-        client_schedule_ping(client);
-}
-
 /* Any pong that follows will do, so it carries nothing. */
 static void send_ping(struct client *client) {
     struct hub_worker *worker = worker_of(client);
@@ -267,6 +262,23 @@ enum error client_enter(struct client *client, struct seat *seat) {
     else
         ring_random(worker_of(client)->loop->ring, &id, sizeof id);
     return presence_enter(&seat->subscription, id, grant_subject(client->grant));
+}
+
+static void keep_presence(struct seat *seat) {
+    struct subscription *subscription = &seat->subscription;
+    if (subscription->state < SUBSCRIPTION_IDLE)
+        return; /* it enters when it has joined */
+    if (!subscription->channel->settings.presence)
+        presence_leave(subscription);
+    else if (!presence_knows(subscription) && client_enter(seat->client, seat) != ERROR_NONE)
+        client_close(seat->client, CLOSE_REASON_NO_MEMORY);
+}
+
+void client_follow_change(struct client *client, bool pings) {
+    if (pings && client->state == CLIENT_OPEN && !client->ping_sent)
+        client_schedule_ping(client);
+    keep_presence(&client->seat);
+    dialog_visit_seats(client, keep_presence);
 }
 
 /* It may have joined already, and then have been refused its place among the members. */

@@ -96,6 +96,8 @@ void dialog_try_to_leave(struct seat *seat);
 /* All of its seats look for something to send; one of them does. */
 void dialog_make_ready(struct client *client);
 void dialog_seat_ready(struct seat *seat);
+/* Visits its seats; none without the subprotocol. */
+void dialog_visit_seats(struct client *client, void (*visit)(struct seat *seat));
 /*
  * What comes next, and from whose log: the rest of a message where something else waits to go out,
  * nothing else if that is all that may be sent, else the range of who has waited longest.

@@ -79,14 +79,18 @@ void dialog_free(struct client *client) {
     client->dialog = NULL;
 }
 
-static void make_ready(struct map_node *node, void *context) {
-    (void)context;
-    seat_make_ready(&container_of(node, struct dialog_seat, node)->seat);
+static void visit_seat(struct map_node *node, void *context) {
+    void (**visit)(struct seat *seat) = context;
+    (*visit)(&container_of(node, struct dialog_seat, node)->seat);
+}
+
+void dialog_visit_seats(struct client *client, void (*visit)(struct seat *seat)) {
+    if (client->dialog != NULL)
+        map_visit(&client->dialog->seats, visit_seat, &visit);
 }
 
 void dialog_make_ready(struct client *client) {
-    if (client->dialog != NULL)
-        map_visit(&client->dialog->seats, make_ready, NULL);
+    dialog_visit_seats(client, seat_make_ready);
 }
 
 /* ---- subscribing ----------------------------------------------------------------------------- */

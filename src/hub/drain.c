@@ -110,6 +110,7 @@ static void start_closing(struct hub_worker *worker) {
 static void finish(struct hub_worker *worker) {
     assert(worker->channels.size == 0 && worker->client_count == 0);
     deadlines_fini(&worker->deadlines);
+    loop_unpost(&worker->change);
     ws_inflater_free(worker->inflater);
     buffer_fini(&worker->inflated);
     homes_fini(worker);

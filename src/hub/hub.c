@@ -139,6 +139,20 @@ static void collect(struct timer *timer) {
 
 static const struct timer_handler collect_handler = {"hub_collect", collect};
 
+static bool follow_change(struct client *client) {
+    client_follow_change(client, worker_of(client)->pings_change);
+    return true;
+}
+
+/* On the worker's own thread, since clients may have something to send by that. */
+static void change(struct task *task) {
+    struct hub_worker *worker = container_of(task, struct hub_worker, change);
+    clients_visit(worker, follow_change);
+    worker->pings_change = false;
+}
+
+static const struct task_handler change_handler = {"hub_change", change};
+
 static struct http_server_options server_options(struct hub_worker *worker) {
     struct hub *hub = worker->hub;
     return (struct http_server_options){
@@ -164,6 +178,7 @@ void hub_start(struct hub *hub, unsigned index) {
     deadlines_init(&worker->deadlines, worker->loop, client_deadline_passed);
     ring_random(worker->loop->ring, &worker->chance, sizeof worker->chance);
     worker->chance |= 1; /* zero would stay zero */
+    worker->change.handler = &change_handler;
     worker->progress.handler = &progress_handler;
     loop_start_timer(worker->loop, &worker->progress,
                      worker->loop->now + progress_interval(worker));
@@ -179,7 +194,6 @@ static struct channel_settings new_settings(const struct hub_worker *worker, con
     struct channel_settings settings = options->channel_settings(options->context, bytes_of(name));
     settings.echo = old->echo;     /* messages are under way that are, or are not, to come back */
     settings.listed = old->listed; /* it is counted */
-    settings.presence = old->presence; /* members have entered, or have not */
     return settings;
 }
 
@@ -196,11 +210,6 @@ static void change_home(struct map_node *node, void *context) {
     home_change_retention(home);
 }
 
-static bool change_pings(struct client *client) {
-    client_change_pings(client);
-    return true;
-}
-
 void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
     bool pings_change = hub->options.ping_interval != options->ping_interval;
     hub->options = *options;
@@ -211,8 +220,8 @@ void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
         http_server_set_options(&worker->server, &server);
         map_visit(&worker->channels, change_channel, worker);
         map_visit(&worker->homes, change_home, worker);
-        if (pings_change)
-            clients_visit(worker, change_pings);
+        worker->pings_change |= pings_change;
+        loop_post(worker->loop, &worker->change);
     }
 }
 

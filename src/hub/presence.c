@@ -139,8 +139,18 @@ static void send_home(struct member *member, struct letter *letter) {
         loop_send(home_worker->loop, letter);
 }
 
-static struct bytes key_of(struct subscription *const *subscription) {
+static struct bytes key_of(const struct subscription *const *subscription) {
     return bytes_make(subscription, sizeof *subscription);
+}
+
+static struct member *find(const struct subscription *subscription) {
+    const struct map *members = &subscription->channel->members;
+    struct map_node *node = members->size > 0 ? map_find(members, key_of(&subscription)) : NULL;
+    return node == NULL ? NULL : container_of(node, struct member, node);
+}
+
+bool presence_knows(const struct subscription *subscription) {
+    return find(subscription) != NULL;
 }
 
 enum error presence_enter(struct subscription *subscription, uint64_t id, struct bytes user) {
@@ -155,7 +165,8 @@ enum error presence_enter(struct subscription *subscription, uint64_t id, struct
     member->id = id;
     enum error error = user.size > 0 ? json_append_string(&member->user, user) : ERROR_NONE;
     if (error == ERROR_NONE)
-        error = map_insert(&channel->members, &member->node, key_of(&member->subscription));
+        error = map_insert(&channel->members, &member->node,
+                           key_of((const struct subscription *const *)&member->subscription));
     if (error != ERROR_NONE) {
         member_free(member);
         return error;
@@ -165,11 +176,9 @@ enum error presence_enter(struct subscription *subscription, uint64_t id, struct
 }
 
 void presence_leave(struct subscription *subscription) {
-    struct map *members = &subscription->channel->members;
-    struct map_node *node = members->size > 0 ? map_find(members, key_of(&subscription)) : NULL;
-    if (node == NULL)
+    struct member *member = find(subscription);
+    if (member == NULL)
         return;
-    struct member *member = container_of(node, struct member, node);
-    map_remove(members, node);
+    map_remove(&subscription->channel->members, &member->node);
     send_home(member, &member->leave);
 }

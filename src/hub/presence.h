@@ -17,6 +17,9 @@
  */
 enum error presence_enter(struct subscription *subscription, uint64_t id, struct bytes user);
 
+/* Is the subscription a member? */
+bool presence_knows(const struct subscription *subscription);
+
 /* For channel_unsubscribe(). Harmless for who is no member. */
 void presence_leave(struct subscription *subscription);
 

@@ -27,6 +27,8 @@ struct hub_worker {
     size_t client_count;
     struct deadlines deadlines; /* of the clients */
     uint32_t chance;            /* for worker_chance() */
+    struct task change;         /* clients follow other options */
+    bool pings_change;          /* the interval of pings is another */
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */

@@ -10,6 +10,7 @@ import pytest
 import websockets
 
 from support.certificates import Authority
+from support.dialog import connect
 from support.process import PATIENCE
 from support.service import merged, start_service, write_config
 from support.tokens import SECRET, token, write_file
@@ -150,6 +151,46 @@ async def test_other_pings_reach_who_is_idle(processes):
             pass
         assert last.code == 1000
         client.abort()
+
+
+async def members_of(watcher, name, count):
+    answer = await watcher.command("presence", channel=name)
+    while answer["count"] != count:  # who is at home on another worker enters by letter
+        answer = await watcher.command("presence", channel=name)
+    return answer["members"]
+
+
+@pytest.mark.parametrize("name", ["one", "two", "three"])  # homes on either worker
+async def test_presence_of_who_is_there_already(processes, name):
+    """Who is in the channel when its presence becomes known is a member of it, and once."""
+    running = Reloader(processes, {"hub": {"channels": {"*": {"publish": "anyone"}}}})
+    url = running.service.url(f"/channels/{name}")
+    with_presence = {"hub": {"channels": {"*": {"publish": "anyone", "presence": True}}}}
+    async with connect(running.service) as member, connect(running.service) as watcher:
+        await member.command("subscribe", channel=name)
+        async with websockets.connect(url), websockets.connect(url), \
+                await Connection.open(running.service.hub) as events:
+            events.send(f"GET /channels/{name}/events HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert await events.exactly(12) == b"HTTP/1.1 200"
+            assert (await watcher.command("presence", channel=name))["code"] == "no_presence"
+            await running.reload(with_presence)
+            members = await members_of(watcher, name, 4)
+            assert len({found["client"] for found in members}) == 4
+            await running.reload({**with_presence, "log": {"level": "debug"}})
+            await members_of(watcher, name, 4)
+            assert (await watcher.command("watch", channel=name))["type"] == "watching"
+            await running.reload({"hub": {"channels": {"*": {"presence": False}}}})
+            left = [await watcher.message() for _ in range(4)]
+            assert [found["type"] for found in left] == ["leave"] * 4
+            assert {found["client"] for found in left} == {found["client"] for found in members}
+            assert (await watcher.command("presence", channel=name))["code"] == "no_presence"
+            await running.reload(with_presence)
+            joined = [await watcher.message() for _ in range(4)]
+            assert [found["type"] for found in joined] == ["join"] * 4
+        left = [await watcher.message() for _ in range(3)]
+        assert [found["count"] for found in left] == [3, 2, 1]
+        await member.command("unsubscribe", channel=name)
+        assert (await watcher.message())["count"] == 0
 
 
 async def test_limits_on_connections(processes):
