@@ -75,6 +75,8 @@ struct config_fetch {
     uint64_t every;       /* for URLs that say nothing themselves; 0: fetched once */
     double jitter;        /* 0 to 1: the part of `every` that is random */
     uint64_t backoff;     /* to what `every` grows for a URL that keeps failing; 0: it does not */
+    double spread;        /* 0 to 1: the part of `every` over which a long list's fetches begin */
+    uint64_t max_age;     /* to what it grows for a content that says it stays; 0: it does not */
     char *state_file;     /* what is known of URLs across restarts; NULL: nothing */
     char *channel;        /* for URLs that say nothing themselves */
     unsigned concurrency; /* fetches at once */

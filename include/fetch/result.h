@@ -46,6 +46,7 @@ struct fetch_result {
     bool downgraded;      /* a redirect led from https to http */
     char *saved;          /* the file that has the body; NULL: none */
     uint64_t retry_after; /* nanoseconds that a failure's response asked for; 0: nothing */
+    uint64_t fresh;       /* nanoseconds that a success says it will stay so; 0: nothing */
     char *etag;           /* validators, where they were asked for; NULL: none */
     char *last_modified;  /* the same */
     enum error error;     /* ERROR_NONE: a success */

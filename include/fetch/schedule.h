@@ -3,13 +3,17 @@
  *
  * URLs with the same interval form a group. A group is fetched in one round, whose results come in
  * the order of the list; the next begins one interval, give or take the jitter, after the last
- * began, or when that has ended if it took longer: a URL is never fetched twice at once.
+ * began, or when that has ended if it took longer: a URL is never fetched twice at once. A long
+ * list is spread over a part of the interval.
  *
  * A content that came with validators is asked for with them the next time. Where the origin says
  * that it is unchanged, the result has the title and the digest of the content that we have.
  *
  * A URL that fails again and again is left out of rounds: from its second failure in a row on it
  * waits twice, four times … the interval, or as long as it asked for itself (Retry-After).
+ *
+ * A content that says how long it will stay as it is (Cache-Control: max-age) may be left alone for
+ * so long, too.
  *
  * What is known of the URLs can be had, to be given to another schedule in another process.
  */
@@ -52,7 +56,10 @@ struct schedule_events {
 
 struct schedule_options {
     double jitter;    /* 0 to 1: the part of the interval that is random */
+    double spread;    /* 0 to 1: the part of the interval over which a round's URLs begin */
+    size_t at_once;   /* … but for so many, which begin at once */
     uint64_t backoff; /* nanoseconds that a URL that keeps failing waits at most; 0: it does not */
+    uint64_t max_age; /* … that a success may ask for (Cache-Control); 0: none */
     size_t window;    /* see round_start() */
     const struct schedule_events *events;
     void *context;

@@ -99,6 +99,8 @@ static const struct config_key keys[] = {
     KEY(fetch.urls,              urls,          "[]",             ANY),
     KEY(fetch.every,             duration,      "5m",             ZERO_OR_RANGE(SECOND, 365 * DAY)),
     KEY(fetch.jitter,            number,        "0.1",            RANGE(0, 1)),
+    KEY(fetch.spread,            number,        "0.5",            RANGE(0, 1)),
+    KEY(fetch.max_age,           duration,      "0",              ZERO_OR_RANGE(SECOND, 365 * DAY)),
     KEY(fetch.backoff,           duration,      "24h",            ZERO_OR_RANGE(SECOND, 365 * DAY)),
     KEY(fetch.state_file,        file,          NULL,             ANY),
     KEY(fetch.channel,           channel_name,  "results",        ANY),

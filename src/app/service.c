@@ -80,6 +80,8 @@ static bool result_came(void *context, const struct schedule_entry *entry,
         print_short(service, result);
     if (error != ERROR_NONE)
         complain_of_result(result, error);
+    else
+        state_file_save_now_and_then(&service->state, service->schedule);
     buffer_fini(&line);
     return error == ERROR_NONE;
 }
@@ -98,7 +100,10 @@ static enum error start_schedule_with(struct service *service,
     const struct config_fetch *fetch = &service->config->fetch;
     const struct schedule_options options = {
         .jitter = fetch->jitter,
+        .spread = fetch->spread,
+        .at_once = fetch->concurrency,
         .backoff = fetch->backoff,
+        .max_age = fetch->max_age,
         .window = fetcher_window(service->config),
         .events = &schedule_events,
         .context = service,

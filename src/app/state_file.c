@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "file.h"
+
+enum { SAVED_EVERY_SECONDS = 60 };
 
 static const size_t READ_MAX = (size_t)1 << 30;
 
@@ -143,6 +146,7 @@ void state_file_save(struct state_file *state, const struct schedule *schedule) 
     enum error error = ERROR_NONE;
     if (state->path == NULL)
         return;
+    state->saved = state->loop->now;
     buffer_clear(&state->pending);
     for (size_t i = 0; i < state->urls->count && error == ERROR_NONE; i++) {
         struct schedule_memory memory;
@@ -157,11 +161,18 @@ void state_file_save(struct state_file *state, const struct schedule *schedule) 
     }
 }
 
+void state_file_save_now_and_then(struct state_file *state, const struct schedule *schedule) {
+    uint64_t now = state->loop->now;
+    /* the first round's first result comes before the schedule is there */
+    if (schedule != NULL && now - state->saved >= SAVED_EVERY_SECONDS * SECOND)
+        state_file_save(state, schedule);
+}
+
 /* ---- life cycle ------------------------------------------------------------------------------ */
 
 enum error state_file_init(struct state_file *state, const char *path,
                            const struct config_urls *urls, struct pool *pool, struct loop *loop) {
-    *state = (struct state_file){.path = path, .urls = urls};
+    *state = (struct state_file){.path = path, .urls = urls, .loop = loop, .saved = loop->now};
     if (path == NULL)
         return ERROR_NONE;
     struct buffer temporary = {0};

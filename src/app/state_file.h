@@ -1,7 +1,8 @@
 /*
  * What is known of the scheduled URLs, in a file that outlives the process: one JSON object a line
- * for each URL. It is written anew after each round, beside the old one and then in its place, so
- * that whatever ends the process leaves a whole file, of this round or of the one before.
+ * for each URL. It is written anew after each round, and within a long one, beside the old one and
+ * then in its place, so that whatever ends the process leaves a whole file, this one or the one
+ * before.
  *
  * A URL is known again if its request is the same: URL, method, fields and body. Credentials are
  * not written, nor compared.
@@ -24,6 +25,8 @@ struct state_file {
     struct buffer pending; /* to be written next; empty: nothing */
     enum error result;     /* of the last writing */
     enum error told;       /* that was logged */
+    struct loop *loop;
+    uint64_t saved; /* when this was asked for last, by the loop's clock */
     void (*closed)(void *context);
     void *closed_context;
 };
@@ -44,6 +47,9 @@ enum error state_file_load(const struct state_file *state, struct state_memory *
 
 /* Writes what the schedule knows now, as soon as the last writing is done. Failures are logged. */
 void state_file_save(struct state_file *state, const struct schedule *schedule);
+
+/* The same within a long round: no more often than once a minute. */
+void state_file_save_now_and_then(struct state_file *state, const struct schedule *schedule);
 
 /* The schedule has ended: `closed` runs, at once or later, when nothing is being written any more.
  */

@@ -85,6 +85,8 @@ static void limit_passed(struct timer *timer) {
 static void phase_passed(struct timer *timer) {
     struct fetch *fetch = container_of(timer, struct fetch, attempt.phase);
     struct attempt *attempt = &fetch->attempt;
+    if (attempt->body_begun && attempt->body.full) /* the silence is ours: nothing is read */
+        attempt->phase_began = fetch_loop(fetch)->now;
     uint64_t deadline = attempt->phase_began + attempt->phase_limit;
     if (fetch_loop(fetch)->now >= deadline) {
         attempt_time_out(fetch, attempt->phase_name, attempt->phase_limit);
@@ -126,7 +128,7 @@ static void forget(struct fetch *fetch) {
     struct fetch_result *result = &fetch->result;
     result->status = 0;
     result->http_minor = 0;
-    result->bytes = result->wire_bytes = result->retry_after = 0;
+    result->bytes = result->wire_bytes = result->retry_after = result->fresh = 0;
     result->error = ERROR_NONE;
     result->detail[0] = '\0';
     result->timings.dns = result->timings.connect = FETCH_NO_TIME;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "fetch.h"
+#include "freshness.h"
 #include "http/writer.h"
 #include "retry.h"
 
@@ -147,6 +148,7 @@ static enum error note_fields(struct fetch *fetch, struct http_fields fields) {
     struct attempt *attempt = &fetch->attempt;
     struct fetch_result *result = &fetch->result;
     struct bytes location;
+    result->fresh = freshness_of(fields);
     if (is_success(result->status))
         return !fetch->request.wants_validators ||
                        (keep_field(fields, "etag", &result->etag) &&

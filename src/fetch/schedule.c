@@ -12,7 +12,8 @@ enum { RETRY_SECONDS = 1 }; /* of a round that had no memory to begin and is due
 struct group {
     struct schedule *schedule;
     struct round round;
-    struct timer timer;
+    struct timer timer; /* of the next round */
+    struct timer pace;  /* of the next URL of this one */
     uint64_t every;
     uint64_t began;
     struct watched **members; /* in the order of the list */
@@ -56,10 +57,32 @@ static uint32_t random_of(const struct schedule *schedule) {
     return random;
 }
 
+/* When the next URL may begin: the first ones at once, the others evenly over a part of the
+ * interval, so that a long list does not come down on the network all together. */
+static uint64_t time_of_next(const struct group *group) {
+    const struct schedule_options *options = &group->schedule->options;
+    if (group->next < options->at_once)
+        return group->began;
+    double place =
+        (double)(group->next - options->at_once) / (double)(group->count - options->at_once);
+    return group->began + (uint64_t)((double)group->every * options->spread * place);
+}
+
+/* While the schedule stops, what has not begun does not begin any more. */
+static enum round_next wait_until(struct group *group, uint64_t time) {
+    if (group->schedule->stopping)
+        return ROUND_END;
+    loop_start_timer(loop_of(group->schedule), &group->pace, time);
+    return ROUND_LATER;
+}
+
 static enum round_next next(struct round *round, struct fetch_request *request) {
     struct group *group = group_of(round);
     if (group->next == group->count)
         return ROUND_END;
+    uint64_t time = time_of_next(group);
+    if (time > loop_of(group->schedule)->now)
+        return wait_until(group, time);
     struct watched *watched = group->members[group->next++];
     if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
         return ROUND_SKIP;
@@ -76,8 +99,7 @@ static void take_result(struct round *round, const struct fetch_result *result) 
         events->result(schedule->options.context, &watched->entry, result, false);
         return;
     }
-    watched_note_failure(watched, result, schedule->options.backoff, wall(schedule),
-                         random_of(schedule));
+    watched_note_end(watched, result, &schedule->options, wall(schedule), random_of(schedule));
     const struct fetch_result whole = watched_complete(watched, result);
     bool changed = watched_take(watched, result, wall(schedule));
     if (!events->result(schedule->options.context, &watched->entry, &whole, changed))
@@ -133,7 +155,12 @@ static void time_came(struct timer *timer) {
     begin_round(container_of(timer, struct group, timer));
 }
 
+static void go_on(struct timer *timer) {
+    round_go_on(&container_of(timer, struct group, pace)->round);
+}
+
 static const struct timer_handler timer_handler = {"fetch_schedule", time_came};
+static const struct timer_handler pace_handler = {"fetch_pace", go_on};
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
@@ -166,14 +193,23 @@ static void deadline_passed(struct timer *timer) {
 static const struct task_handler finish_handler = {"fetch_schedule_end", finish};
 static const struct timer_handler deadline_handler = {"fetch_schedule_deadline", deadline_passed};
 
+static void stop_waiting(struct group *group) {
+    struct loop *loop = loop_of(group->schedule);
+    loop_stop_timer(loop, &group->timer);
+    if (!timer_is_started(&group->pace))
+        return;
+    loop_stop_timer(loop, &group->pace);
+    round_go_on(&group->round);
+}
+
 void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(void *context),
                    void *context) {
     schedule->stopping = true;
     schedule->ended = ended;
     schedule->ended_context = context;
-    for (size_t i = 0; i < schedule->group_count; i++)
-        loop_stop_timer(loop_of(schedule), &schedule->groups[i].timer);
     loop_start_timer(loop_of(schedule), &schedule->deadline, deadline);
+    for (size_t i = 0; i < schedule->group_count; i++)
+        stop_waiting(&schedule->groups[i]);
     finish_if_over(schedule);
 }
 
@@ -187,14 +223,14 @@ static struct group *group_for(struct schedule *schedule, uint64_t every) {
     group->schedule = schedule;
     group->every = every;
     group->timer.handler = &timer_handler;
+    group->pace.handler = &pace_handler;
     group->members = memory_allocate(schedule->count * sizeof *group->members);
     return group;
 }
 
 static enum error form_groups(struct schedule *schedule, const struct schedule_entry *entries) {
     for (size_t i = 0; i < schedule->count; i++) {
-        if (!watched_init(&schedule->watched[i], &entries[i], schedule->options.backoff,
-                          wall(schedule)))
+        if (!watched_init(&schedule->watched[i], &entries[i], &schedule->options, wall(schedule)))
             return ERROR_NO_MEMORY;
         struct group *group = group_for(schedule, entries[i].every);
         if (group->members == NULL)

@@ -54,7 +54,7 @@ struct fetch_request watched_request(const struct watched *watched, uint64_t now
     return request;
 }
 
-/* ---- failures -------------------------------------------------------------------------------- */
+/* ---- when it is due -------------------------------------------------------------------------- */
 
 /* A clock that was set back does not make anybody wait longer than was said. */
 bool watched_is_due(const struct watched *watched, uint64_t now) {
@@ -77,17 +77,33 @@ static uint64_t delay_of(const struct watched *watched, uint64_t backoff, uint32
     return delay - every / 2 - (uint64_t)((double)delay / 4 * ((double)random / UINT32_MAX));
 }
 
-void watched_note_failure(struct watched *watched, const struct fetch_result *result,
-                          uint64_t backoff, uint64_t now, uint32_t random) {
-    watched->delay = 0;
-    if (result->error == ERROR_NONE) {
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t delay_of_failure(struct watched *watched, uint64_t retry_after, uint64_t backoff,
+                                 uint32_t random) {
+    if (backoff == 0)
+        return 0;
+    if (watched->failures < FAILURES_MAX)
+        watched->failures++;
+    uint64_t delay = delay_of(watched, backoff, random);
+    return retry_after > delay ? least(retry_after, backoff) : delay;
+}
+
+/* To the nearest round, for the same reason. */
+static uint64_t delay_of_success(const struct watched *watched, uint64_t fresh, uint64_t max_age) {
+    uint64_t every = watched->entry.every, delay = least(fresh, max_age);
+    return delay > every ? delay - every / 2 : 0;
+}
+
+void watched_note_end(struct watched *watched, const struct fetch_result *result,
+                      const struct schedule_options *options, uint64_t now, uint32_t random) {
+    if (result->error != ERROR_NONE) {
+        watched->delay = delay_of_failure(watched, result->retry_after, options->backoff, random);
+    } else {
         watched->failures = 0;
-    } else if (backoff > 0) {
-        if (watched->failures < FAILURES_MAX)
-            watched->failures++;
-        watched->delay = delay_of(watched, backoff, random);
-        if (result->retry_after > watched->delay)
-            watched->delay = result->retry_after < backoff ? result->retry_after : backoff;
+        watched->delay = delay_of_success(watched, result->fresh, options->max_age);
     }
     watched->due = now + watched->delay;
 }
@@ -147,15 +163,16 @@ static bool restore(struct watched *watched, const struct schedule_memory *memor
     return (last->title == NULL) == (memory->title == NULL);
 }
 
-bool watched_init(struct watched *watched, const struct schedule_entry *entry, uint64_t backoff,
-                  uint64_t now) {
+bool watched_init(struct watched *watched, const struct schedule_entry *entry,
+                  const struct schedule_options *options, uint64_t now) {
+    uint64_t longest = options->backoff > options->max_age ? options->backoff : options->max_age;
     const struct schedule_memory *memory = entry->memory;
     *watched = (struct watched){.entry = *entry};
     watched->entry.memory = NULL;
     if (memory == NULL)
         return true;
     uint64_t due = memory->due > 0 ? (uint64_t)memory->due * SECOND : 0;
-    if (due > now && due - now <= backoff) {
+    if (due > now && due - now <= longest) {
         watched->due = due;
         watched->delay = due - now;
     }

@@ -20,8 +20,8 @@ struct watched {
 };
 
 /* With what the entry remembers. False for want of memory; watched_fini() either way. */
-bool watched_init(struct watched *watched, const struct schedule_entry *entry, uint64_t backoff,
-                  uint64_t now);
+bool watched_init(struct watched *watched, const struct schedule_entry *entry,
+                  const struct schedule_options *options, uint64_t now);
 
 void watched_fini(struct watched *watched);
 
@@ -30,9 +30,9 @@ bool watched_is_due(const struct watched *watched, uint64_t now);
 /* The entry's request, with the validators that we have. */
 struct fetch_request watched_request(const struct watched *watched, uint64_t now);
 
-/* Counts failures in a row, and says when it is due again; `backoff` as in the options. */
-void watched_note_failure(struct watched *watched, const struct fetch_result *result,
-                          uint64_t backoff, uint64_t now, uint32_t random);
+/* Counts failures in a row, and says when it is due again. */
+void watched_note_end(struct watched *watched, const struct fetch_result *result,
+                      const struct schedule_options *options, uint64_t now, uint32_t random);
 
 /* The result; a 304 with what it says: that the content is the one we have. A view of both. */
 struct fetch_result watched_complete(const struct watched *watched,

@@ -49,6 +49,8 @@ static void check_fetch_defaults(const struct config_fetch *fetch) {
     assert_int_equal(fetch->every, 5 * MINUTE);
     assert_true(fetch->jitter == 0.1);
     assert_int_equal(fetch->backoff, 24 * HOUR);
+    assert_true(fetch->spread == 0.5);
+    assert_int_equal(fetch->max_age, 0);
     assert_null(fetch->state_file);
     assert_string_equal(fetch->channel, "results");
     assert_int_equal(fetch->concurrency, 100);
@@ -208,6 +210,8 @@ static void check_everything_fetch(const struct config_fetch *fetch) {
     check_url(&fetch->urls.entries[3], "http://[::1]:81/?q=1", 10 * MINUTE, "found");
     assert_int_equal(fetch->every, 10 * MINUTE);
     assert_true(fetch->jitter == 0.25);
+    assert_true(fetch->spread == 0.75);
+    assert_int_equal(fetch->max_age, 6 * HOUR);
     assert_string_equal(fetch->channel, "found");
     assert_int_equal(fetch->concurrency, 200);
     assert_int_equal(fetch->per_host, 7);

@@ -35,14 +35,20 @@ static void ended(void *context) {
     is_over = true;
 }
 
-static void begin(const struct schedule_entry *entries, size_t count, origin_script *with) {
+static void begin_with(const struct schedule_options *options, const struct schedule_entry *entries,
+                       size_t count, origin_script *with) {
     const struct session_options session_options = world_options();
-    const struct schedule_options options = {
-        .jitter = 0, .backoff = HOUR, .window = 1024, .events = &events};
     results = changes = rounds = 0;
     is_over = false;
     fetch_world_open(&session_options, with);
-    assert_int_equal(schedule_new(session, entries, count, &options, &schedule), ERROR_NONE);
+    assert_int_equal(schedule_new(session, entries, count, options, &schedule), ERROR_NONE);
+}
+
+static const struct schedule_options defaults = {
+    .jitter = 0, .at_once = 100, .backoff = HOUR, .window = 1024, .events = &events};
+
+static void begin(const struct schedule_entry *entries, size_t count, origin_script *with) {
+    begin_with(&defaults, entries, count, with);
 }
 
 static void finish(void) {
@@ -120,6 +126,115 @@ static void an_hour_is_the_most_here(void **state) {
     finish();
 }
 
+/* ---- a long list ----------------------------------------------------------------------------- */
+
+enum { LONG = 1000 };
+
+static struct schedule_entry long_list[LONG];
+static uint64_t long_asked_at[4 * LONG];
+
+static const char *notes_time(const char *path, unsigned nth) {
+    (void)path;
+    if (nth < 4 * LONG)
+        long_asked_at[nth] = sim_now(sim);
+    return OK_ANSWER OK_BODY;
+}
+
+static void begin_long(double spread, double jitter) {
+    struct schedule_options options = defaults;
+    options.spread = spread;
+    options.jitter = jitter;
+    for (size_t i = 0; i < LONG; i++)
+        long_list[i] = (struct schedule_entry){.request.url = url_of("/"), .every = 10 * MINUTE};
+    begin_with(&options, long_list, LONG, notes_time);
+}
+
+/* How many requests came in the busiest second, among those from one to another. */
+static size_t busiest_second(size_t from, size_t to) {
+    size_t most = 0;
+    for (size_t first = from, last = from; last < to; last++) {
+        while (long_asked_at[last] - long_asked_at[first] >= SECOND)
+            first++;
+        if (last - first + 1 > most)
+            most = last - first + 1;
+    }
+    return most;
+}
+
+static void a_long_list_is_spread_over_its_interval(void **state) {
+    (void)state;
+    begin_long(0.5, 0);
+    uint64_t began = sim_now(sim);
+    world_wait(requests == 3 * LONG);
+    for (size_t round = 0; round < 3; round++) {
+        size_t first = round * LONG;
+        uint64_t due = began + round * 10 * MINUTE;
+        assert_true(long_asked_at[first] - due < SECOND);
+        assert_true(long_asked_at[first + 99] - due < SECOND); /* at once */
+        assert_true(long_asked_at[first + LONG - 1] - due > 299 * SECOND);
+        assert_true(long_asked_at[first + LONG - 1] - due < 301 * SECOND);
+        assert_true(busiest_second(first + 100, first + LONG) <= 4); /* 900 in 300 s */
+    }
+    finish();
+}
+
+/* A round that lasts as long as the interval is over before the next one begins. */
+static void spread_over_all_of_it_no_url_is_fetched_twice_at_once(void **state) {
+    (void)state;
+    begin_long(1, 0.5);
+    world_wait(requests == 4 * LONG);
+    assert_true(rounds >= 3);
+    assert_true(busiest_second(100, LONG) <= 3);
+    finish();
+}
+
+static void without_spread_all_begin_at_once(void **state) {
+    (void)state;
+    begin_long(0, 0);
+    uint64_t began = sim_now(sim);
+    world_wait(rounds == 1);
+    assert_true(sim_now(sim) - began < SECOND);
+    finish();
+}
+
+static void a_spread_round_ends_early_when_the_schedule_stops(void **state) {
+    (void)state;
+    begin_long(1, 0);
+    uint64_t began = sim_now(sim);
+    world_wait(requests == 150);
+    schedule_stop(schedule, sim_now(sim) + 10 * SECOND, ended, NULL);
+    world_wait(is_over);
+    assert_true(sim_now(sim) - began < MINUTE);
+    assert_int_equal(results, requests);
+    assert_int_equal(rounds, 1);
+    fetch_world_close();
+}
+
+/* Left alone for as long as it says, but no longer than is allowed. */
+static const char *stays(const char *path, unsigned nth) {
+    (void)path;
+    asked_at[nth % 64] = sim_now(sim);
+    return OK_ANSWER "Cache-Control: max-age=600\r\n" OK_BODY;
+}
+
+static uint64_t gap_with_max_age(uint64_t max_age) {
+    const struct schedule_entry entry = {.request.url = url_of("/"), .every = MINUTE};
+    struct schedule_options options = defaults;
+    options.max_age = max_age;
+    begin_with(&options, &entry, 1, stays);
+    world_wait(requests == 3);
+    uint64_t gap = asked_at[2] - asked_at[1];
+    finish();
+    return (gap + 30 * SECOND) / MINUTE;
+}
+
+static void what_stays_is_left_alone(void **state) {
+    (void)state;
+    assert_int_equal(gap_with_max_age(0), 1);
+    assert_int_equal(gap_with_max_age(5 * MINUTE), 5);
+    assert_int_equal(gap_with_max_age(HOUR), 10);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void what_is_known_is_no_change(void **state) {
@@ -174,6 +289,11 @@ int main(void) {
         cmocka_unit_test(once_is_once),
         cmocka_unit_test(who_keeps_failing_is_asked_less),
         cmocka_unit_test(an_hour_is_the_most_here),
+        cmocka_unit_test(a_long_list_is_spread_over_its_interval),
+        cmocka_unit_test(spread_over_all_of_it_no_url_is_fetched_twice_at_once),
+        cmocka_unit_test(without_spread_all_begin_at_once),
+        cmocka_unit_test(a_spread_round_ends_early_when_the_schedule_stops),
+        cmocka_unit_test(what_stays_is_left_alone),
         cmocka_unit_test(what_is_known_is_no_change),
         cmocka_unit_test(what_is_under_way_ends_by_the_deadline),
     };

@@ -12,7 +12,8 @@
 #include "watched.h"
 
 static const uint64_t NOW = 1764000000 * SECOND;
-static const uint64_t BACKOFF = 24 * HOUR;
+#define BACKOFF (24 * HOUR)
+static const struct schedule_options defaults = {.backoff = BACKOFF};
 
 static struct watched watched;
 static char final_url[] = "http://example.org/", etag[] = "\"1\"", title[] = "Title";
@@ -20,7 +21,7 @@ static char final_url[] = "http://example.org/", etag[] = "\"1\"", title[] = "Ti
 static int begin(void **state) {
     const struct schedule_entry entry = {.request = {.url = final_url}, .every = MINUTE};
     (void)state;
-    return watched_init(&watched, &entry, BACKOFF, NOW) ? 0 : -1;
+    return watched_init(&watched, &entry, &defaults, NOW) ? 0 : -1;
 }
 
 static int end(void **state) {
@@ -102,13 +103,18 @@ static void a_failure_forgets_them(void **state) {
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
+static void note(const struct fetch_result *result, uint64_t backoff, uint32_t random) {
+    const struct schedule_options options = {.backoff = backoff};
+    watched_note_end(&watched, result, &options, NOW, random);
+}
+
 /* When it is due after so many failures in a row. */
 static uint64_t delay_after(unsigned failures, uint64_t backoff, uint32_t random) {
     struct fetch_result failed = failure(ERROR_TIMED_OUT), good = content(1);
-    watched_note_failure(&watched, &good, backoff, NOW, random);
+    note(&good, backoff, random);
     assert_true(watched_is_due(&watched, NOW));
     for (unsigned i = 0; i < failures; i++)
-        watched_note_failure(&watched, &failed, backoff, NOW, random);
+        note(&failed, backoff, random);
     uint64_t delay = watched.due - NOW;
     assert_true(watched_is_due(&watched, NOW + delay));
     assert_true(delay == 0 || !watched_is_due(&watched, NOW + delay - 1));
@@ -140,17 +146,40 @@ static void retry_after_is_a_lower_bound(void **state) {
     (void)state;
     struct fetch_result failed = failure(ERROR_HTTP_STATUS);
     failed.retry_after = HOUR;
-    watched_note_failure(&watched, &failed, BACKOFF, NOW, 0);
+    note(&failed, BACKOFF, 0);
     assert_int_equal(watched.due, NOW + HOUR);
     failed.retry_after = 365 * BACKOFF;
-    watched_note_failure(&watched, &failed, BACKOFF, NOW, 0);
+    note(&failed, BACKOFF, 0);
     assert_int_equal(watched.due, NOW + BACKOFF);
     failed.retry_after = 1 * SECOND;
-    watched_note_failure(&watched, &failed, BACKOFF, NOW, 0);
+    note(&failed, BACKOFF, 0);
     assert_int_equal(watched.due, NOW + 210 * SECOND);
     failed.retry_after = HOUR;
-    watched_note_failure(&watched, &failed, 0, NOW, 0);
+    note(&failed, 0, 0);
     assert_true(watched_is_due(&watched, NOW));
+}
+
+/* When it is due after a success that stays so long. */
+static uint64_t delay_of_fresh(uint64_t fresh, uint64_t max_age) {
+    const struct schedule_options options = {.max_age = max_age};
+    struct fetch_result good = content(1);
+    good.fresh = fresh;
+    watched_note_end(&watched, &good, &options, NOW, 0);
+    return watched.due - NOW;
+}
+
+static void what_stays_is_left_alone_to_the_nearest_round(void **state) {
+    (void)state;
+    assert_int_equal(delay_of_fresh(0, HOUR), 0);
+    assert_int_equal(delay_of_fresh(59 * SECOND, HOUR), 0);
+    assert_int_equal(delay_of_fresh(MINUTE, HOUR), 0); /* the next round */
+    assert_int_equal(delay_of_fresh(10 * MINUTE, HOUR), 570 * SECOND);
+    assert_int_equal(delay_of_fresh(24 * HOUR, HOUR), HOUR - 30 * SECOND);
+    assert_int_equal(delay_of_fresh(24 * HOUR, 0), 0); /* nobody asked for it */
+    struct fetch_result failed = failure(ERROR_HTTP_STATUS);
+    failed.fresh = 24 * HOUR;
+    note(&failed, 0, 0);
+    assert_int_equal(watched.due, NOW); /* of a failure it says nothing */
 }
 
 static void a_clock_that_is_set_back_keeps_nobody_waiting(void **state) {
@@ -167,7 +196,7 @@ static void recall_and_begin_again(void **state, struct schedule_memory *memory,
     watched_recall(&watched, memory);
     struct schedule_entry entry = watched.entry;
     entry.memory = memory;
-    assert_true(watched_init(&again, &entry, BACKOFF, now));
+    assert_true(watched_init(&again, &entry, &defaults, now));
     watched_fini(&watched);
     watched = again;
     (void)state;
@@ -207,7 +236,7 @@ static void no_memory_for_it(void **state) {
     for (size_t skip = 0;; skip++) {
         struct watched again;
         memory_fail_after(skip, 1);
-        bool made = watched_init(&again, &entry, BACKOFF, NOW);
+        bool made = watched_init(&again, &entry, &defaults, NOW);
         bool failed = memory_failures() > 0;
         memory_fail_after(0, 0);
         /* a title must be known; without validators the next fetch is a whole one */
@@ -230,6 +259,7 @@ int main(void) {
         watched_test(the_wait_doubles_up_to_its_bound),
         watched_test(once_is_once),
         watched_test(retry_after_is_a_lower_bound),
+        watched_test(what_stays_is_left_alone_to_the_nearest_round),
         watched_test(a_clock_that_is_set_back_keeps_nobody_waiting),
         watched_test(it_goes_on_after_a_restart),
         watched_test(so_do_failures),
