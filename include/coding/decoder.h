@@ -5,8 +5,9 @@
  * Bytes in, bytes out: no descriptor, clock or thread. What it holds does not depend on the body's
  * length: a piece for each coding, and the window that the coding refers back to. That is 32 KiB
  * for gzip and deflate, at most 8 MiB for zstd (RFC 9659), and for brotli the power of two above
- * the limit, 1 MiB to 16 MiB, and while it grows half of that besides. A bomb is refused as soon as
- * it has passed the limit, so it costs no more than a body that just fits.
+ * the limit, 1 MiB to 16 MiB, and while it grows half of that besides; two windows of zstd and
+ * brotli share the limit. A bomb is refused as soon as it has passed the limit, so it costs no more
+ * than a body that just fits.
  *
  * The result does not depend on how the body was cut. One thread at a time uses a decoder; it may
  * be handed from one to another.

@@ -2,7 +2,7 @@
 
 churn: 100,000 connections to the hub that end properly, with a reset, or in the middle of their
 handshake; it must hold no more descriptors than before, and no memory that grows with their number.
-failures: 100,000 URLs of an origin that fails 5 of 100 requests in six ways; every single result is
+failures: 100,000 URLs (or --urls NUMBER) of an origin that fails 5 of 100 requests in six ways; every single result is
 checked, and memory must not grow with the number of failures.
 trickle: 5,000 clients send their handshake a byte a second; all must be gone when the time for a
 handshake is over, and honest clients must come in meanwhile.
@@ -104,23 +104,35 @@ def fetch_numbers(suite, contestant, origin, count, output):
     return fetch.run_measured(suite, command, path, output)
 
 
+def check_results(origin, path):
+    """How many results there are, how many of them are failures, and what is wrong with some."""
+    pages, count, failed, faults = Pages(origin), 0, 0, []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file):
+            found = json.loads(line)
+            count, failed = count + 1, failed + bool(found.get("error"))
+            fault = fault_of(origin, pages, number, found)
+            if fault:
+                faults.append(f"{number}: {fault}")
+    return count, failed, faults
+
+
 def measure_failures(suite, scenario, contestant, count):
     output = os.path.join(suite.folder, "soak.out")
     with FailingOrigin(suite, FAIL_PERCENT) as origin:
-        pages = Pages(origin)
         tenth = fetch_numbers(suite, contestant, origin, count // 10, output)
         result = fetch_numbers(suite, contestant, origin, count, output)
-        with open(output, encoding="utf-8") as file:
-            results = [json.loads(line) for line in file]
-        faults = [f"{number}: {fault}" for number, found in enumerate(results)
-                  if (fault := fault_of(origin, pages, number, found))]
+        found, failed, faults = check_results(origin, output)
+    growth = result["rss_kb_peak"] - tenth["rss_kb_peak"]
     result["urls_per_second"] = count / result["seconds"]
     result["cpu_us_per_url"] = (result["user_seconds"] + result["system_seconds"]) / count * 1e6
-    result["failed"] = sum(bool(found.get("error")) for found in results)
+    result["failed"] = failed
     result["rss_kb_tenth"] = tenth["rss_kb_peak"]
     scenario.add(contestant, result)
-    if len(results) != count:
-        complain(suite, scenario, contestant, f"{len(results)} results for {count} URLs")
+    if growth > GROWTH_ALLOWED_KB and contestant == "ringcast" and not suite.quick:
+        complain(suite, scenario, contestant, f"grew by {growth} KiB")
+    if found != count:
+        complain(suite, scenario, contestant, f"{found} results for {count} URLs")
     if result["exit_code"] != 1:
         complain(suite, scenario, contestant, f"exit code {result['exit_code']}, not 1")
     if faults:
@@ -132,8 +144,18 @@ def measure_trickle(suite, scenario, contestant, count):
         complain(suite, scenario, contestant, "some were not gone in time")
 
 
+def measure_all_failures(suite, urls):
+    title = f"{urls} URLs, {FAIL_PERCENT} of 100 fail"
+    failures = suite.add(Scenario("soak", title, FAILURES_COLUMNS))
+    for contestant in suite.contestants(("aiohttp 64 workers",))[:1]:
+        suite.attempt(failures, contestant, measure_failures, urls)
+
+
 def run(suite):
     slow = 200 if suite.quick else 5000
+    if suite.urls is not None:
+        measure_all_failures(suite, suite.urls)
+        return
     trickling = suite.add(Scenario("soak", f"{slow} handshakes of a byte a second",
                                    trickle.COLUMNS))
     for contestant in suite.contestants(())[:1]:
@@ -142,9 +164,4 @@ def run(suite):
     churn = suite.add(Scenario("soak", f"{connections} short connections", CHURN_COLUMNS))
     for contestant in suite.contestants(("websockets broadcast",))[:1]:
         suite.attempt(churn, contestant, measure_churn, connections)
-    title = f"{urls} URLs, {FAIL_PERCENT} of 100 fail"
-    failures = suite.add(Scenario("soak", title, FAILURES_COLUMNS))
-    for contestant in suite.contestants(("aiohttp 64 workers",))[:1]:
-        suite.attempt(failures, contestant, measure_failures, urls)
-
-
+    measure_all_failures(suite, urls)

@@ -6,21 +6,16 @@
 
 /*
  * The library decodes a whole window before it gives out a byte of it, so a bomb is stopped where
- * it asks for memory: for more in all than a body within the limit may cost. The library takes the
- * power of two above what the stream says will come next, and has two windows while one grows: from
- * a limit of 24 MiB on everything fits, below it a body near the limit may not, if its window is as
- * large.
+ * it asks for memory: for more than the budget has. The library takes the power of two above what
+ * the stream says will come next, and has two windows while one grows: from a limit of 24 MiB on
+ * everything fits, below it a body near the limit may not, if its window is as large.
  */
 struct brotli_stage {
     struct stage stage;
     BrotliDecoderState *state;
-    uint64_t allocated;
-    uint64_t most;
+    struct budget *budget;
     bool refused; /* a block beyond that */
 };
-
-/* Beside the limit: tables of prefix codes, a window a little larger than the body. */
-enum { SPARE = 768 * 1024 };
 
 /* Before each block stands its size. */
 union block {
@@ -30,15 +25,16 @@ union block {
 
 static void *allocate(void *opaque, size_t size) {
     struct brotli_stage *stage = opaque;
-    if (size > stage->most - stage->allocated) {
+    if (!budget_take(stage->budget, size)) {
         stage->refused = true;
         return NULL;
     }
     union block *block = memory_allocate(sizeof *block + size);
-    if (block == NULL)
+    if (block == NULL) {
+        budget_give(stage->budget, size);
         return NULL;
+    }
     block->size = size;
-    stage->allocated += size;
     return block + 1;
 }
 
@@ -47,7 +43,7 @@ static void release(void *opaque, void *memory) {
     if (memory == NULL)
         return;
     union block *block = (union block *)memory - 1;
-    stage->allocated -= block->size;
+    budget_give(stage->budget, block->size);
     memory_free(block);
 }
 
@@ -86,12 +82,12 @@ static void brotli_close(struct stage *base) {
 static const struct stage_type type = {brotli_decode, brotli_close};
 
 /* Windows beyond 16 MiB, an extension of the format, stay off, as they are by default. */
-struct stage *stage_open_brotli(uint64_t limit) {
+struct stage *stage_open_brotli(struct budget *budget) {
     struct brotli_stage *stage = memory_allocate_zeroed(sizeof *stage);
     if (stage == NULL)
         return NULL;
     stage->stage.type = &type;
-    stage->most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE;
+    stage->budget = budget;
     stage->state = BrotliDecoderCreateInstance(allocate, release, stage);
     if (stage->state != NULL)
         return &stage->stage;

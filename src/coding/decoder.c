@@ -25,7 +25,12 @@ enum { RATIO_MAX = 1100, RATIO_FREE_BYTES = 8 * 1024 * 1024 };
  */
 enum { BLOCK_SIZE = 4096 };
 
+/* Beside the limit: the libraries' tables, a window a little larger than the body. With two codings
+ * more lies between them. */
+enum { SPARE = 768 * 1024 };
+
 struct decoder {
+    struct budget budget; /* of both stages: two windows cost no more than one */
     struct stage *stages[CODINGS_MAX];
     uint64_t produced[CODINGS_MAX]; /* by each stage */
     size_t count;
@@ -55,17 +60,17 @@ bool coding_of_name(struct bytes name, enum coding *coding) {
     return false;
 }
 
-static struct stage *open_stage(enum coding coding, uint64_t limit) {
+static struct stage *open_stage(enum coding coding, struct budget *budget) {
     switch (coding) {
     case CODING_GZIP:
         return stage_open_gzip();
     case CODING_DEFLATE:
         return stage_open_deflate();
     case CODING_BROTLI:
-        return stage_open_brotli(limit);
+        return stage_open_brotli(budget);
     default:
         assert(coding == CODING_ZSTD);
-        return stage_open_zstd();
+        return stage_open_zstd(budget);
     }
 }
 
@@ -76,8 +81,9 @@ enum error decoder_new(const enum coding *codings, size_t count, uint64_t limit,
     if (decoder == NULL)
         return ERROR_NO_MEMORY;
     *decoder = (struct decoder){.limit = limit, .drained = true};
+    decoder->budget.most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE / count;
     for (size_t i = 0; i < count; i++) {
-        decoder->stages[i] = open_stage(codings[count - 1 - i], limit);
+        decoder->stages[i] = open_stage(codings[count - 1 - i], &decoder->budget);
         if (decoder->stages[i] == NULL) {
             decoder_free(decoder);
             return ERROR_NO_MEMORY;

@@ -26,10 +26,28 @@ struct stage {
     bool complete; /* the stream, or the last one so far, has ended */
 };
 
-/* NULL: no memory. */
+/* Bytes that the windows of a body's codings may take together. */
+struct budget {
+    uint64_t most;
+    uint64_t used;
+};
+
+/* False, and nothing is taken: there are not so many left. */
+static inline bool budget_take(struct budget *budget, uint64_t size) {
+    if (size > budget->most - budget->used)
+        return false;
+    budget->used += size;
+    return true;
+}
+
+static inline void budget_give(struct budget *budget, uint64_t size) {
+    budget->used -= size;
+}
+
+/* NULL: no memory. The budget is borrowed until the stage is closed. */
 struct stage *stage_open_gzip(void);
 struct stage *stage_open_deflate(void);
-struct stage *stage_open_brotli(uint64_t limit); /* no more than this will be wanted */
-struct stage *stage_open_zstd(void);
+struct stage *stage_open_brotli(struct budget *budget);
+struct stage *stage_open_zstd(struct budget *budget);
 
 #endif

@@ -10,6 +10,7 @@
 enum {
     WINDOW_LOG_MAX = 23, /* 8 MiB: RFC 9659, for zstd as a content coding */
     MAGIC_SIZE = 4,
+    STATE_SIZE = 512 * 1024, /* of the library: tables, input, two blocks beside the window */
 };
 
 struct zstd_stage {
@@ -17,6 +18,8 @@ struct zstd_stage {
     bool drained;              /* the last call left room: without input there is nothing to do */
     uint8_t magic[MAGIC_SIZE]; /* of the frame that is being read, as far as it has come */
     size_t magic_size;
+    struct budget *budget;
+    uint64_t taken; /* of it */
     ZSTD_DCtx *context;
 };
 
@@ -72,6 +75,16 @@ static enum error run(struct zstd_stage *stage, ZSTD_outBuffer *out, ZSTD_inBuff
     return ERROR_NONE;
 }
 
+/* The library asks for its window at once, but touches of it only what is decoded. */
+static enum error pay(struct zstd_stage *stage, size_t decoded) {
+    uint64_t left = STATE_SIZE + (UINT64_C(1) << WINDOW_LOG_MAX) - stage->taken;
+    uint64_t size = decoded < left ? decoded : left;
+    if (!budget_take(stage->budget, size))
+        return ERROR_BODY_TOO_LARGE;
+    stage->taken += size;
+    return ERROR_NONE;
+}
+
 /* Goes on from frame to frame (RFC 8878 §3.1); the library begins each by itself. */
 static enum error zstd_decode(struct stage *base, struct bytes *input, uint8_t *out,
                               size_t capacity, size_t *size) {
@@ -90,18 +103,19 @@ static enum error zstd_decode(struct stage *base, struct bytes *input, uint8_t *
     *input = bytes_after(*input, in.pos);
     *size = room.pos;
     stage->drained = room.pos < room.size;
-    return ERROR_NONE;
+    return pay(stage, room.pos);
 }
 
 static void zstd_close(struct stage *base) {
     struct zstd_stage *stage = (struct zstd_stage *)base;
     ZSTD_freeDCtx(stage->context);
+    budget_give(stage->budget, stage->taken);
     memory_free(stage);
 }
 
 static const struct stage_type type = {zstd_decode, zstd_close};
 
-struct stage *stage_open_zstd(void) {
+struct stage *stage_open_zstd(struct budget *budget) {
     static const ZSTD_customMem allocator = {allocate, release, NULL};
     struct zstd_stage *stage = memory_allocate(sizeof *stage);
     ZSTD_DCtx *context = ZSTD_createDCtx_advanced(allocator);
@@ -111,6 +125,8 @@ struct stage *stage_open_zstd(void) {
         memory_free(stage);
         return NULL;
     }
-    *stage = (struct zstd_stage){.stage.type = &type, .drained = true, .context = context};
+    *stage = (struct zstd_stage){
+        .stage.type = &type, .drained = true, .budget = budget, .context = context};
+    stage->taken = budget_take(budget, STATE_SIZE) ? STATE_SIZE : 0;
     return &stage->stage;
 }

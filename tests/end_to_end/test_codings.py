@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import random
 import zlib
 
 import pytest
@@ -159,12 +160,17 @@ def bombs():
     }
 
 
-async def test_bombs_cost_no_more_than_the_cap(processes):
-    """One after the other, since any one may: the peak of memory from each request to the next."""
-    bad = {f"/{name}": response(body, f"Content-Encoding: {coding}")
-           for name, (body, coding) in bombs().items()}
-    good = {f"/good/{coding}": coded(page("Good", 6 * MIB), coding) for coding in ENCODERS}
-    paths = [*good, *bad, *good]
+@functools.cache
+def windows():
+    """Two codings that refer back far, both over much that cannot be compressed: two windows."""
+    noise = random.Random(1).randbytes(7 * MIB)
+    once = {"br": brotli(noise), "zstd": zstd(noise)}
+    return {f"{inner}-{outer}": (ENCODERS[outer](once[inner]), f"{inner}, {outer}")
+            for inner in once for outer in once}
+
+
+async def peaks(processes, answers, paths):
+    """What each of them adds to the memory at most, one after the other, and the results."""
     grown, before = [], 0
 
     async def handler(path, writer):
@@ -173,18 +179,45 @@ async def test_bombs_cost_no_more_than_the_cap(processes):
             grown.append(process.peak_memory() - before)
         before = process.resident_memory()
         process.reset_peak_memory()
-        writer.write({**bad, **good}[path])
+        writer.write(answers[path])
         return False
 
     async with origin(handler) as seen:
         process = processes.ringcast("fetch", "--json", "--concurrency", "1", "-", with_input=True,
                                      environment={"RINGCAST_FETCH_MAX_BODY": str(CAP)})
-        process.write("\n".join(seen.url(path) for path in paths))
+        process.write("\n".join(seen.url(path) for path in (*paths, paths[0])))
         process.end_input()
         assert await process.exit() == 1
-    assert kinds(process) == [None] * len(good) + ["too_large"] * len(bad) + [None] * len(good)
-    over = {path: more for path, more in zip(paths, grown) if more > CAP + MIB}
+    over = {path: more for path, more in zip(paths, grown, strict=True) if more > CAP + MIB}
     assert SANITIZED or not over
+    return kinds(process)[:-1]
+
+
+async def test_bombs_cost_no_more_than_the_cap(processes):
+    """One after the other, since any one may: the peak of memory from each request to the next."""
+    bad = {f"/{name}": response(body, f"Content-Encoding: {coding}")
+           for name, (body, coding) in bombs().items()}
+    good = {f"/good/{coding}": coded(page("Good", 6 * MIB), coding) for coding in ENCODERS}
+    found = await peaks(processes, {**bad, **good}, [*good, *bad, *good])
+    assert found == [None] * len(good) + ["too_large"] * len(bad) + [None] * len(good)
+
+
+async def test_two_windows_cost_no_more_than_one(processes):
+    answers = {f"/{name}": response(body, f"Content-Encoding: {codings}")
+               for name, (body, codings) in windows().items()}
+    plain = {"/plain": response(bytes(7 * MIB))}  # what comes over the wire needs some memory, too
+    found = await peaks(processes, {**plain, **answers}, [*plain, *answers])
+    assert found == [None] + ["too_large"] * len(answers)
+
+
+async def test_one_window_over_what_has_none_is_as_large_as_ever(processes):
+    answers = [coded(page("Here", size), *codings) for codings, size in
+               ((("br", "gzip"), 7 * MIB), (("gzip", "br"), 7 * MIB), (("zstd", "deflate"), 7 * MIB),
+                (("br", "zstd"), 3 * MIB), (("zstd", "zstd"), 3 * MIB))]
+    async with by_name(answers) as seen:
+        process = await fetch(processes, *[seen.url(f"/{n}") for n in range(len(answers))],
+                              config={"max_body": "8MiB"})
+    assert kinds(process) == [None] * len(answers)
 
 
 async def test_others_are_not_disturbed_by_bombs(processes):
