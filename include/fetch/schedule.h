@@ -77,7 +77,8 @@ void schedule_recall(const struct schedule *schedule, size_t index, struct sched
 
 /*
  * No round begins any more. Those under way go on until `deadline` (the loop's time) and are then
- * cancelled; their results still come. `ended` runs when all are over, and the schedule is gone.
+ * cancelled; their results still come. `ended` runs when all are over; in it the schedule can still
+ * be asked what it knows, and behind it it is gone. Asked again, the last call holds.
  */
 void schedule_stop(struct schedule *schedule, uint64_t deadline, void (*ended)(void *context),
                    void *context);

@@ -117,8 +117,31 @@ static bool is_tls_switched(const struct config *running, const struct config *n
     return (running->hub.tls.certificate == NULL) != (next->hub.tls.certificate == NULL);
 }
 
+/* The schedule begins anew with these. */
+static const char *const schedule_keys[] = {"fetch.urls",   "fetch.every",   "fetch.jitter",
+                                            "fetch.spread", "fetch.max_age", "fetch.backoff",
+                                            "fetch.channel"};
+
+static bool is_of_schedule(const struct config_key *key) {
+    for (size_t i = 0; i < sizeof schedule_keys / sizeof *schedule_keys; i++)
+        if (strcmp(key->path, schedule_keys[i]) == 0)
+            return true;
+    return false;
+}
+
+bool config_schedules_alike(const struct config *running, const struct config *next) {
+    for (size_t i = 0; i < config_keys.count; i++) {
+        const struct config_key *key = &config_keys.keys[i];
+        if (is_of_schedule(key) && !key->equal(field_at(key, running), field_at(key, next)))
+            return false;
+    }
+    return true;
+}
+
 /* Certificates may change, but listeners that are under TLS, or are not, stay so. */
 static bool is_fixed(const struct config_key *key, bool tls_switched) {
+    if (is_of_schedule(key))
+        return false;
     for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts; i++)
         if (strncmp(key->path, fixed_parts[i], strlen(fixed_parts[i])) == 0)
             return true;

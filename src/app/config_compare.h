@@ -31,4 +31,7 @@ bool config_equal_identities(const void *a, const void *b);
 bool config_equal_urls(const void *a, const void *b);
 bool config_equal_channels(const void *a, const void *b);
 
+/* Do both fetch the same URLs, at the same pace, to the same channels? */
+bool config_schedules_alike(const struct config *running, const struct config *next);
+
 #endif

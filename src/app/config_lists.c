@@ -14,12 +14,15 @@ static const char built_in_channels[] = "{\"chat\": {\"prefix\": true, \"publish
                                         " \"*\": {}}";
 enum { BUILT_IN_CHANNELS_COUNT = 2 };
 
-static void release_urls(void *field) {
-    struct config_urls *urls = field;
+void config_urls_release(struct config_urls *urls) {
     for (size_t i = 0; i < urls->count; i++)
         config_table_release(&config_url_keys, &urls->entries[i]);
     memory_free(urls->entries);
     *urls = (struct config_urls){0};
+}
+
+static void release_urls(void *field) {
+    config_urls_release(field);
 }
 
 /* "https://…", or an object of config_url_keys. */

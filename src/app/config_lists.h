@@ -11,6 +11,9 @@
  */
 enum error config_urls_complete(struct config_fetch *fetch);
 
+/* Ends a list, and leaves an empty one. */
+void config_urls_release(struct config_urls *urls);
+
 /* What the elements of hub.listen need elsewhere: a line if it is not there. */
 enum error config_listens_check(struct config_reader *reader, const struct config_hub *hub);
 

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "config_compare.h"
-#include "hub_settings.h"
+#include "scheduling.h"
 
 static void refused(const char *why) {
     log_write(LOG_ERROR, "config", "the new config is refused, nothing is changed",
@@ -23,7 +23,16 @@ struct change {
     struct config *next; /* then what is over of the old one; and so for these */
     struct rules rules;
     struct tls_identities *identities;
+    bool schedule;         /* is another one */
+    struct buffer *latest; /* room for its results */
 };
+
+/* What the schedule has borrowed stays where it is while that goes on. */
+static void keep_urls(struct config *running, struct config *next) {
+    struct config_urls urls = running->fetch.urls;
+    running->fetch.urls = next->fetch.urls;
+    next->fetch.urls = urls;
+}
 
 static void take_place(void *context) {
     struct change *change = context;
@@ -33,6 +42,10 @@ static void take_place(void *context) {
     enum log_level level = service->config->log.level;
     enum log_format format = service->config->log.format;
     config_adopt(service->config, change->next);
+    if (change->schedule)
+        results_change(&service->results, &change->latest);
+    else
+        keep_urls(service->config, change->next);
     service->rules = change->rules;
     change->rules = rules;
     if (identities != NULL && change->identities != NULL) {
@@ -45,6 +58,23 @@ static void take_place(void *context) {
     hub_reconfigure(service->hub, &options);
 }
 
+static bool make_room(struct change *change) {
+    change->schedule = !config_schedules_alike(change->service->config, change->next);
+    if (!change->schedule)
+        return true;
+    change->latest = results_make_room(&change->next->fetch.urls);
+    return change->latest != NULL;
+}
+
+static void take_over(struct change *change) {
+    struct service *service = change->service;
+    config_compare(service->config, change->next, differs);
+    workers_stand_still(&service->workers, take_place, change);
+    log_write(LOG_INFO, "config", "reloaded");
+    if (change->schedule)
+        scheduling_change(service, &change->next->fetch.urls);
+}
+
 bool reload(struct service *service, struct config *next) {
     struct change change = {.service = service, .next = next};
     struct rules_detail rules;
@@ -55,12 +85,13 @@ bool reload(struct service *service, struct config *next) {
         return false;
     }
     bool good = identities_load(&next->hub.tls, &change.identities, &tls) == ERROR_NONE;
-    if (good) {
-        config_compare(service->config, next, differs);
-        workers_stand_still(&service->workers, take_place, &change);
-        log_write(LOG_INFO, "config", "reloaded");
-    } else {
+    if (!good) {
         refused(tls.text);
+    } else if (!make_room(&change)) {
+        refused(error_text(ERROR_NO_MEMORY));
+        good = false;
+    } else {
+        take_over(&change);
     }
     rules_fini(&change.rules);
     tls_identities_free(change.identities);

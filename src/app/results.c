@@ -4,29 +4,44 @@
 
 #include "base/memory.h"
 
+struct buffer *results_make_room(const struct config_urls *urls) {
+    return memory_allocate_zeroed((urls->count + 1) * sizeof(struct buffer));
+}
+
 enum error results_init(struct results *results, const struct config_urls *urls) {
     results->urls = urls;
-    results->latest = memory_allocate_zeroed((urls->count + 1) * sizeof *results->latest);
+    results->latest = results_make_room(urls);
     if (results->latest == NULL)
         return ERROR_NO_MEMORY;
+    results->count = urls->count;
     pthread_mutex_init(&results->lock, NULL);
     return ERROR_NONE;
+}
+
+static void free_latest(struct results *results) {
+    for (size_t i = 0; i < results->count; i++)
+        buffer_fini(&results->latest[i]);
+    memory_free(results->latest);
+    results->latest = NULL;
 }
 
 void results_fini(struct results *results) {
     if (results->latest == NULL)
         return;
-    for (size_t i = 0; i < results->urls->count; i++)
-        buffer_fini(&results->latest[i]);
-    memory_free(results->latest);
-    results->latest = NULL;
+    free_latest(results);
     pthread_mutex_destroy(&results->lock);
+}
+
+void results_change(struct results *results, struct buffer **room) {
+    free_latest(results);
+    results->latest = *room;
+    results->count = results->urls->count;
+    *room = NULL;
 }
 
 void results_keep(struct results *results, const struct fetch_result *result, struct bytes json) {
     struct buffer copy = {0};
-    if (result->index >= results->urls->count ||
-        buffer_append(&copy, json.data, json.size) != ERROR_NONE)
+    if (result->index >= results->count || buffer_append(&copy, json.data, json.size) != ERROR_NONE)
         return;
     pthread_mutex_lock(&results->lock);
     struct buffer earlier = results->latest[result->index];
@@ -58,7 +73,7 @@ static enum error append_channels(const struct config_urls *urls, struct buffer 
 static enum error append_latest(const struct results *results, struct buffer *out) {
     enum error error = ERROR_NONE;
     const char *separator = "";
-    for (size_t i = 0; i < results->urls->count && error == ERROR_NONE; i++) {
+    for (size_t i = 0; i < results->count && error == ERROR_NONE; i++) {
         const struct buffer *latest = &results->latest[i];
         if (latest->size == 0)
             continue;

@@ -1,143 +1,26 @@
 #include "service.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "command.h"
+#include "config_lists.h"
 #include "fetcher.h"
 #include "hub_settings.h"
 #include "listen.h"
 #include "output.h"
 #include "page.h"
 #include "reload.h"
+#include "scheduling.h"
 
 enum {
     FETCH_SHARE_OF_STOP = 4, /* fetches get this part of the time to stop */
     STOP_PARTS = 10,         /* clients are cut off one such part before the end of it */
 };
-
-/* ---- results: printed, and published when changed -------------------------------------------- */
-
-static void complain_of_result(const struct fetch_result *result, enum error error) {
-    log_write(LOG_ERROR, "service", "a result could not be published", LOG_TEXT("url", result->url),
-              LOG_TEXT("error", error_text(error)));
-}
-
-/* Without memory the line still comes, and says only whose it is. */
-static void print_short(const struct service *service, const struct fetch_result *result) {
-    char line[256];
-    int size =
-        service->config->log.format == LOG_FORMAT_JSON
-            ? snprintf(line, sizeof line,
-                       "{\"index\":%zu,\"error\":{\"kind\":\"resources\",\"detail\":\"%s\"}}\n",
-                       result->index, error_text(ERROR_NO_MEMORY))
-            : snprintf(line, sizeof line, "❌ URL number %zu: %s\n", result->index + 1,
-                       error_text(ERROR_NO_MEMORY));
-    output_write(bytes_make(line, (size_t)size));
-}
-
-static void print_text(const struct service *service, const struct fetch_result *result) {
-    struct buffer line = {0};
-    enum error error = fetch_result_append_text(result, &line);
-    if (error == ERROR_NONE)
-        error = buffer_append_byte(&line, '\n');
-    if (error == ERROR_NONE)
-        output_write(buffer_bytes(&line));
-    else
-        print_short(service, result);
-    buffer_fini(&line);
-}
-
-/* `line` is the result as JSON, with a line's end. */
-static enum error tell_result(struct service *service, const struct fetch_result *result,
-                              const char *channel, struct bytes line, bool changed) {
-    struct bytes json = bytes_make(line.data, line.size - 1);
-    if (service->config->log.format == LOG_FORMAT_JSON)
-        output_write(line);
-    results_keep(&service->results, result, json);
-    return changed ? hub_publish(service->hub, 0, bytes_of(channel), json) : ERROR_NONE;
-}
-
-/* Printed; kept for who asks; and published when it has changed. */
-static bool result_came(void *context, const struct schedule_entry *entry,
-                        const struct fetch_result *result, bool changed) {
-    struct service *service = context;
-    struct buffer line = {0};
-    if (service->config->log.format != LOG_FORMAT_JSON)
-        print_text(service, result);
-    enum error error = fetch_result_append_json(result, &line);
-    if (error == ERROR_NONE)
-        error = buffer_append_byte(&line, '\n');
-    if (error == ERROR_NONE)
-        error = tell_result(service, result, entry->context, buffer_bytes(&line), changed);
-    else if (service->config->log.format == LOG_FORMAT_JSON)
-        print_short(service, result);
-    if (error != ERROR_NONE)
-        complain_of_result(result, error);
-    else
-        state_file_save_now_and_then(&service->state, service->schedule);
-    buffer_fini(&line);
-    return error == ERROR_NONE;
-}
-
-static void round_ended(void *context, size_t fetched, size_t failed) {
-    struct service *service = context;
-    state_file_save(&service->state, service->schedule);
-    log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
-              LOG_NUMBER("failed", failed));
-}
-
-static const struct schedule_events schedule_events = {result_came, round_ended};
-
-static enum error start_schedule_with(struct service *service,
-                                      const struct state_memory *memories) {
-    const struct config_fetch *fetch = &service->config->fetch;
-    const struct schedule_options options = {
-        .jitter = fetch->jitter,
-        .spread = fetch->spread,
-        .at_once = fetch->concurrency,
-        .backoff = fetch->backoff,
-        .max_age = fetch->max_age,
-        .window = fetcher_window(service->config),
-        .events = &schedule_events,
-        .context = service,
-    };
-    struct schedule_entry *entries = memory_allocate(fetch->urls.count * sizeof *entries);
-    if (entries == NULL)
-        return ERROR_NO_MEMORY;
-    for (size_t i = 0; i < fetch->urls.count; i++)
-        entries[i] =
-            (struct schedule_entry){.request = fetcher_request(&fetch->urls.entries[i]),
-                                    .every = fetch->urls.entries[i].every,
-                                    .context = fetch->urls.entries[i].channel,
-                                    .memory = memories[i].found ? &memories[i].memory : NULL};
-    enum error error =
-        schedule_new(service->session, entries, fetch->urls.count, &options, &service->schedule);
-    memory_free(entries);
-    return error;
-}
-
-static enum error start_schedule(struct service *service) {
-    size_t count = service->config->fetch.urls.count;
-    if (count == 0)
-        return ERROR_NONE;
-    struct state_memory *memories = memory_allocate_zeroed(count * sizeof *memories);
-    if (memories == NULL)
-        return ERROR_NO_MEMORY;
-    enum error error = state_file_load(&service->state, memories);
-    if (error == ERROR_NONE)
-        error = start_schedule_with(service, memories);
-    for (size_t i = 0; i < count; i++)
-        state_memory_fini(&memories[i]);
-    memory_free(memories);
-    return error;
-}
 
 /* ---- stopping, in order; what has not started is passed over --------------------------------- */
 
@@ -185,6 +68,7 @@ static void stop(struct service *service) {
     uint64_t now = service->workers.loops[0]->now;
     uint64_t timeout = service->config->shutdown_timeout;
     service->stopping = true;
+    loop_stop_timer(service->workers.loops[0], &service->schedule_again);
     service->stop_deadline = now + timeout;
     if (service->schedule == NULL)
         close_hub(service);
@@ -335,7 +219,7 @@ static enum error start(struct service *service) {
     log_write(LOG_INFO, "service", "ready", LOG_TEXT("version", RINGCAST_VERSION),
               LOG_TEXT("ring", service->workers.loops[0]->ring->backend->name),
               LOG_NUMBER("workers", service->workers.count));
-    error = start_schedule(service);
+    error = scheduling_start(service);
     if (error != ERROR_NONE)
         complain("cannot start fetching", error);
     return error;
@@ -352,6 +236,7 @@ enum error service_start(struct service *service) {
 void service_fini(struct service *service) {
     hub_free(service->hub);
     results_fini(&service->results);
+    config_urls_release(&service->leaving);
     state_file_fini(&service->state);
     rules_fini(&service->rules);
     tls_identities_free(service->identities);

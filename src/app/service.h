@@ -8,7 +8,7 @@
  *   3. the hub ends (see hub_close()): what was accepted is flushed, clients are closed with 1001
  *   4. the session, the admin listener, the signals, the threads
  *
- * SIGHUP: the config is read again; see reload.h.
+ * SIGHUP: the config is read again; see reload.h. What is fetched, and results: scheduling.h.
  */
 #ifndef RINGCAST_APP_SERVICE_H
 #define RINGCAST_APP_SERVICE_H
@@ -36,7 +36,9 @@ struct service {
     struct session *session;
     struct results results;
     struct state_file state;
-    struct schedule *schedule; /* NULL: no URLs, or stopped */
+    struct schedule *schedule;  /* NULL: no URLs, or stopped */
+    struct config_urls leaving; /* of a schedule that ends, for others; empty: none does */
+    struct timer schedule_again;
     struct admin admin;
     struct signals signals;
     uint64_t started;       /* worker 0's clock */

@@ -56,14 +56,14 @@ static void claim(struct state_memory *place, const struct state_memory *memory)
         place->memory.digest = place->digest;
 }
 
-static enum error take_line(const struct state_file *state, const struct place *places,
-                            struct bytes line, struct state_memory *memories) {
+static enum error take_line(const struct place *places, size_t count, struct bytes line,
+                            struct state_memory *memories) {
     struct state_memory memory;
     uint64_t hash;
     enum error error = state_line_read(line, &hash, &memory);
     if (error != ERROR_NONE)
         return error;
-    struct state_memory *place = unclaimed(places, state->urls->count, hash, memories);
+    struct state_memory *place = unclaimed(places, count, hash, memories);
     if (place != NULL)
         claim(place, &memory);
     else
@@ -71,39 +71,53 @@ static enum error take_line(const struct state_file *state, const struct place *
     return ERROR_NONE;
 }
 
-static enum error take_lines(const struct state_file *state, const struct place *places,
-                             struct bytes text, struct state_memory *memories) {
-    size_t unclear = 0;
+/* Counts the lines that are none. */
+static enum error take_lines(const struct place *places, size_t count, struct bytes text,
+                             struct state_memory *memories, size_t *unclear) {
     while (text.size > 0) {
         const uint8_t *end = memchr(text.data, '\n', text.size);
         size_t size = end == NULL ? text.size : (size_t)(end - text.data);
-        enum error error = take_line(state, places, bytes_make(text.data, size), memories);
+        enum error error = take_line(places, count, bytes_make(text.data, size), memories);
         if (error == ERROR_NO_MEMORY)
             return error;
-        unclear += error != ERROR_NONE;
+        *unclear += error != ERROR_NONE;
         text = bytes_after(text, end == NULL ? size : size + 1);
     }
-    if (unclear > 0)
-        log_write(LOG_WARNING, "state", "lines of the state file are not understood",
-                  LOG_TEXT("file", state->path), LOG_NUMBER("lines", unclear));
     return ERROR_NONE;
+}
+
+static enum error read_text(struct bytes text, const struct config_urls *urls,
+                            struct state_memory *memories, size_t *unclear) {
+    *unclear = 0;
+    if (text.size == 0)
+        return ERROR_NONE;
+    struct place *places = memory_allocate((urls->count + 1) * sizeof *places);
+    if (places == NULL)
+        return ERROR_NO_MEMORY;
+    sort_places(urls, places);
+    enum error error = take_lines(places, urls->count, text, memories, unclear);
+    memory_free(places);
+    return error;
+}
+
+enum error state_text_read(struct bytes text, const struct config_urls *urls,
+                           struct state_memory *memories) {
+    size_t unclear;
+    return read_text(text, urls, memories, &unclear);
 }
 
 enum error state_file_load(const struct state_file *state, struct state_memory *memories) {
     struct buffer text = {0};
+    size_t unclear = 0;
     if (state->path == NULL)
         return ERROR_NONE;
     enum error error = file_read(state->path, READ_MAX, &text);
-    if (error == ERROR_NONE && text.size > 0) {
-        struct place *places = memory_allocate((state->urls->count + 1) * sizeof *places);
-        error = ERROR_NO_MEMORY;
-        if (places != NULL) {
-            sort_places(state->urls, places);
-            error = take_lines(state, places, buffer_bytes(&text), memories);
-        }
-        memory_free(places);
-    }
+    if (error == ERROR_NONE)
+        error = read_text(buffer_bytes(&text), state->urls, memories, &unclear);
     buffer_fini(&text);
+    if (unclear > 0)
+        log_write(LOG_WARNING, "state", "lines of the state file are not understood",
+                  LOG_TEXT("file", state->path), LOG_NUMBER("lines", unclear));
     return error == ERROR_NOT_FOUND ? ERROR_NONE : error;
 }
 
@@ -142,17 +156,23 @@ static void file_written(struct work *work) {
 
 static const struct work_handler writing_handler = {"state_file", write_file, file_written};
 
-void state_file_save(struct state_file *state, const struct schedule *schedule) {
+enum error state_text_append(struct buffer *out, const struct config_urls *urls,
+                             const struct schedule *schedule) {
     enum error error = ERROR_NONE;
+    for (size_t i = 0; i < urls->count && error == ERROR_NONE; i++) {
+        struct schedule_memory memory;
+        schedule_recall(schedule, i, &memory);
+        error = state_line_append(out, &urls->entries[i], &memory);
+    }
+    return error;
+}
+
+void state_file_save(struct state_file *state, const struct schedule *schedule) {
     if (state->path == NULL)
         return;
     state->saved = state->loop->now;
     buffer_clear(&state->pending);
-    for (size_t i = 0; i < state->urls->count && error == ERROR_NONE; i++) {
-        struct schedule_memory memory;
-        schedule_recall(schedule, i, &memory);
-        error = state_line_append(&state->pending, &state->urls->entries[i], &memory);
-    }
+    enum error error = state_text_append(&state->pending, state->urls, schedule);
     if (error != ERROR_NONE) {
         buffer_clear(&state->pending); /* rather the file that is there than half of this one */
         complain(state, error);

@@ -45,6 +45,15 @@ void state_file_fini(struct state_file *state);
  */
 enum error state_file_load(const struct state_file *state, struct state_memory *memories);
 
+/*
+ * The file's text without a file: what the schedule knows of its URLs, in their order; and what is
+ * known of `urls` by such a text, as above.
+ */
+enum error state_text_append(struct buffer *out, const struct config_urls *urls,
+                             const struct schedule *schedule);
+enum error state_text_read(struct bytes text, const struct config_urls *urls,
+                           struct state_memory *memories);
+
 /* Writes what the schedule knows now, as soon as the last writing is done. Failures are logged. */
 void state_file_save(struct state_file *state, const struct schedule *schedule);
 

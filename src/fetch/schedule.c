@@ -179,8 +179,8 @@ static void finish(struct task *task) {
     void (*ended)(void *) = schedule->ended;
     void *context = schedule->ended_context;
     loop_stop_timer(loop_of(schedule), &schedule->deadline);
-    schedule_free(schedule);
     ended(context);
+    schedule_free(schedule);
 }
 
 static void deadline_passed(struct timer *timer) {

@@ -1,6 +1,7 @@
 """SIGHUP: another config for a service that runs, all of it or none."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -11,10 +12,12 @@ import websockets
 
 from support.certificates import Authority
 from support.dialog import connect
-from support.process import PATIENCE
+from support.origin import for_ever, origin, page, response
+from support.process import PATIENCE, eventually
 from support.service import merged, start_service, write_config
 from support.tokens import SECRET, token, write_file
-from support.wire import PING, PONG, TEXT, Connection, close_frame, frame, handshake, join, leave, listen
+from support.wire import (PING, PONG, TEXT, Connection, close_frame, frame, handshake, http_get, join,
+                          leave, listen)
 
 BASE = {"workers": 2, "shutdown_timeout": "5s", "hub": {"listen": "localhost:0"},
         "admin": {"listen": "localhost:0"}}
@@ -82,10 +85,10 @@ async def test_what_can_change_changes_and_clients_stay(processes):
 
 
 async def test_what_cannot_change_is_said_and_stays(processes):
-    running = Reloader(processes, {"fetch": {"every": "1h"}})
+    running = Reloader(processes, {"fetch": {"retries": 1}})
     lines = await running.reload({"workers": 1, "hub": {"listen": "localhost:1"},
-                                  "fetch": {"every": "2h"}, "drain": "1s"})
-    for key in ("workers", "hub.listen", "fetch.every"):
+                                  "fetch": {"retries": 2}, "drain": "1s"})
+    for key in ("workers", "hub.listen", "fetch.retries"):
         assert has(lines, "needs a restart", f"key={key}"), lines
     assert has(lines, "config: changed", "key=drain")
     assert await status_of(running.service) == 101
@@ -204,6 +207,106 @@ async def test_limits_on_connections(processes):
     assert await running.service.metric("ringcast_clients") == 4
     await leave(clients)
 
+
+# ---- other URLs ------------------------------------------------------------------------------------
+
+def printed(service):
+    """The lines of results that the service has printed."""
+    return [line for line in service.stdout.lines() if line[0] in "✅❌"]
+
+
+async def tagged_page(seen, path, writer):
+    """Each page has a validator, and is unchanged for who has it."""
+    if seen.requests[-1].fields.get("if-none-match") == f'"{path}"':
+        writer.write(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+    else:
+        writer.write(response(page(path), f'ETag: "{path}"'))
+    return True
+
+
+async def test_urls_come_and_go_and_those_that_stay_are_known(processes):
+    async def handler(path, writer):
+        return await tagged_page(seen, path, writer)
+
+    async with origin(handler) as seen:
+        running = Reloader(processes, {"fetch": {
+            "urls": [seen.url("/stays"), seen.url("/goes")], "every": "1h", "channel": "found"}})
+        service = running.service
+        await eventually(lambda: len(printed(service)) == 2)
+        lines = await running.reload({"fetch": {"urls": [seen.url("/comes"), seen.url("/stays")]}})
+        assert has(lines, "config: changed", "key=fetch.urls")
+        assert not has(lines, "restart")
+        await eventually(lambda: len(printed(service)) == 4)
+        assert printed(service)[2:] == [f"✅ {seen.url(path)} → {path}"
+                                        for path in ("/comes", "/stays")]
+        asked = [(request.path, request.fields.get("if-none-match")) for request in seen.requests]
+        assert sorted(asked[:2]) == [("/goes", None), ("/stays", None)]
+        assert sorted(asked[2:]) == [("/comes", None), ("/stays", '"/stays"')]
+        results = json.loads((await http_get(service.hub, "/results")).body)["results"]
+        assert [result["title"] for result in results] == ["/comes", "/stays"]
+        # what is known already is no change, so it is not published again
+        published = await http_get(service.hub, "/channels/found?since=0")
+        titles = [json.loads(message["text"])["title"]
+                  for message in json.loads(published.body)["messages"]]
+        assert sorted(titles) == ["/comes", "/goes", "/stays"]
+        await running.reload({"fetch": {"urls": []}})
+        await running.reload({"fetch": {"urls": [seen.url("/again")]}})
+        await eventually(lambda: len(printed(service)) == 5)
+        assert printed(service)[4] == f"✅ {seen.url('/again')} → /again"
+
+
+async def test_the_same_urls_are_left_alone(processes):
+    async def handler(path, writer):
+        return await tagged_page(seen, path, writer)
+
+    async with origin(handler) as seen:
+        running = Reloader(processes, {"fetch": {"urls": [seen.url("/one")], "every": "1h"}})
+        await eventually(lambda: len(printed(running.service)) == 1)
+        await running.reload({"hub": {"ping_interval": "5s"}})
+        assert not has(await running.reload({}), "fetch")
+        await running.reload({"fetch": {"every": "2h"}})  # another pace begins with a round
+        await eventually(lambda: len(printed(running.service)) == 2)
+        assert len(seen.requests) == 2
+
+
+async def test_a_fetch_under_way_does_not_hold_up_others_for_long(processes):
+    """And reloads that come meanwhile end in the last of them."""
+    async def handler(path, writer):
+        if path == "/hangs":
+            hanging.set()
+            await for_ever()
+        writer.write(response(page(path)))
+        return True
+
+    hanging = asyncio.Event()
+    async with origin(handler) as seen:
+        running = Reloader(processes, {"fetch": {"urls": [seen.url("/hangs")]}})
+        await asyncio.wait_for(hanging.wait(), PATIENCE)
+        for path in ("/never", "/neither", "/last"):
+            await running.reload({"fetch": {"urls": [seen.url(path)]}})
+        await eventually(lambda: len(printed(running.service)) == 2)
+        found = printed(running.service)
+        assert found[0].startswith(f"❌ {seen.url('/hangs')}: ")
+        assert found[1] == f"✅ {seen.url('/last')} → /last"
+        assert [request.path for request in seen.requests] == ["/hangs", "/last"]
+
+
+async def test_an_end_while_other_urls_wait(processes):
+    async def handler(path, writer):
+        hanging.set()
+        await for_ever()
+
+    hanging = asyncio.Event()
+    async with origin(handler) as seen:
+        running = Reloader(processes, {"fetch": {"urls": [seen.url("/hangs")]}})
+        await asyncio.wait_for(hanging.wait(), PATIENCE)
+        await running.reload({"fetch": {"urls": [seen.url("/never")]}})
+        running.service.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(running.service.wait_for_exit) == 0
+        assert [request.path for request in seen.requests] == ["/hangs"]
+
+
+# ---- certificates ----------------------------------------------------------------------------------
 
 async def refused(service):
     async with await Connection.open(service.hub) as connection:

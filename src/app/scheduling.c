@@ -1,0 +1,196 @@
+/*
+ * From the config's URLs to results: the schedule is started with what is known of them, and what
+ * it says is printed, kept, and published when it has changed.
+ *
+ * Other URLs by a reload: no round of the old schedule begins any more; when those under way are
+ * over, or have been cancelled, the new schedule starts, with what the old one knew of URLs that
+ * are still there.
+ */
+#include "scheduling.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config_lists.h"
+#include "fetcher.h"
+#include "output.h"
+
+enum {
+    GRACE_SECONDS = 2, /* of fetches under way, when other URLs are to be fetched */
+    AGAIN_SECONDS = 1, /* until that is tried again for which there was no memory */
+};
+
+/* ---- results: printed, kept, and published when changed -------------------------------------- */
+
+static void complain_of_result(const struct fetch_result *result, enum error error) {
+    log_write(LOG_ERROR, "service", "a result could not be published", LOG_TEXT("url", result->url),
+              LOG_TEXT("error", error_text(error)));
+}
+
+/* Without memory the line still comes, and says only whose it is. */
+static void print_short(const struct service *service, const struct fetch_result *result) {
+    char line[256];
+    int size =
+        service->config->log.format == LOG_FORMAT_JSON
+            ? snprintf(line, sizeof line,
+                       "{\"index\":%zu,\"error\":{\"kind\":\"resources\",\"detail\":\"%s\"}}\n",
+                       result->index, error_text(ERROR_NO_MEMORY))
+            : snprintf(line, sizeof line, "❌ URL number %zu: %s\n", result->index + 1,
+                       error_text(ERROR_NO_MEMORY));
+    output_write(bytes_make(line, (size_t)size));
+}
+
+static void print_text(const struct service *service, const struct fetch_result *result) {
+    struct buffer line = {0};
+    enum error error = fetch_result_append_text(result, &line);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&line, '\n');
+    if (error == ERROR_NONE)
+        output_write(buffer_bytes(&line));
+    else
+        print_short(service, result);
+    buffer_fini(&line);
+}
+
+/* `line` is the result as JSON, with a line's end. */
+static enum error tell_result(struct service *service, const struct fetch_result *result,
+                              const char *channel, struct bytes line, bool changed) {
+    struct bytes json = bytes_make(line.data, line.size - 1);
+    if (service->config->log.format == LOG_FORMAT_JSON)
+        output_write(line);
+    if (service->leaving.count == 0)
+        results_keep(&service->results, result, json);
+    return changed ? hub_publish(service->hub, 0, bytes_of(channel), json) : ERROR_NONE;
+}
+
+/* Printed; kept for who asks; and published when it has changed. */
+static bool result_came(void *context, const struct schedule_entry *entry,
+                        const struct fetch_result *result, bool changed) {
+    struct service *service = context;
+    struct buffer line = {0};
+    if (service->config->log.format != LOG_FORMAT_JSON)
+        print_text(service, result);
+    enum error error = fetch_result_append_json(result, &line);
+    if (error == ERROR_NONE)
+        error = buffer_append_byte(&line, '\n');
+    if (error == ERROR_NONE)
+        error = tell_result(service, result, entry->context, buffer_bytes(&line), changed);
+    else if (service->config->log.format == LOG_FORMAT_JSON)
+        print_short(service, result);
+    if (error != ERROR_NONE)
+        complain_of_result(result, error);
+    else if (service->leaving.count == 0)
+        state_file_save_now_and_then(&service->state, service->schedule);
+    buffer_fini(&line);
+    return error == ERROR_NONE;
+}
+
+static void round_ended(void *context, size_t fetched, size_t failed) {
+    struct service *service = context;
+    if (service->leaving.count == 0)
+        state_file_save(&service->state, service->schedule);
+    log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
+              LOG_NUMBER("failed", failed));
+}
+
+static const struct schedule_events schedule_events = {result_came, round_ended};
+
+static enum error start_schedule_with(struct service *service,
+                                      const struct state_memory *memories) {
+    const struct config_fetch *fetch = &service->config->fetch;
+    const struct schedule_options options = {
+        .jitter = fetch->jitter,
+        .spread = fetch->spread,
+        .at_once = fetch->concurrency,
+        .backoff = fetch->backoff,
+        .max_age = fetch->max_age,
+        .window = fetcher_window(service->config),
+        .events = &schedule_events,
+        .context = service,
+    };
+    struct schedule_entry *entries = memory_allocate(fetch->urls.count * sizeof *entries);
+    if (entries == NULL)
+        return ERROR_NO_MEMORY;
+    for (size_t i = 0; i < fetch->urls.count; i++)
+        entries[i] =
+            (struct schedule_entry){.request = fetcher_request(&fetch->urls.entries[i]),
+                                    .every = fetch->urls.entries[i].every,
+                                    .context = fetch->urls.entries[i].channel,
+                                    .memory = memories[i].found ? &memories[i].memory : NULL};
+    enum error error =
+        schedule_new(service->session, entries, fetch->urls.count, &options, &service->schedule);
+    memory_free(entries);
+    return error;
+}
+
+/* `known` is text of a state file, or NULL: what stands in the file. */
+static enum error start_knowing(struct service *service, const struct bytes *known) {
+    const struct config_urls *urls = &service->config->fetch.urls;
+    if (urls->count == 0)
+        return ERROR_NONE;
+    struct state_memory *memories = memory_allocate_zeroed(urls->count * sizeof *memories);
+    if (memories == NULL)
+        return ERROR_NO_MEMORY;
+    enum error error = known != NULL ? state_text_read(*known, urls, memories)
+                                     : state_file_load(&service->state, memories);
+    if (error == ERROR_NONE)
+        error = start_schedule_with(service, memories);
+    for (size_t i = 0; i < urls->count; i++)
+        state_memory_fini(&memories[i]);
+    memory_free(memories);
+    return error;
+}
+
+enum error scheduling_start(struct service *service) {
+    return start_knowing(service, NULL);
+}
+
+/* ---- other URLs ------------------------------------------------------------------------------ */
+
+static void start_others(struct service *service, struct bytes known);
+
+/* There may be memory now. */
+static void try_again(struct timer *timer) {
+    start_others(container_of(timer, struct service, schedule_again), (struct bytes){0});
+}
+
+static const struct timer_handler try_again_handler = {"schedule_again", try_again};
+
+static void start_others(struct service *service, struct bytes known) {
+    struct loop *loop = service->workers.loops[0];
+    enum error error = start_knowing(service, &known);
+    loop_stop_timer(loop, &service->schedule_again);
+    if (error == ERROR_NONE)
+        return;
+    log_write(LOG_ERROR, "service", "cannot start fetching", LOG_TEXT("error", error_text(error)));
+    service->schedule_again.handler = &try_again_handler;
+    loop_start_timer(loop, &service->schedule_again, loop->now + AGAIN_SECONDS * SECOND);
+}
+
+/* What the last schedule knows goes to the next, as it would by way of the file; without memory
+ * for that it starts knowing nothing. */
+static void last_ended(void *context) {
+    struct service *service = context;
+    struct buffer text = {0};
+    if (state_text_append(&text, &service->leaving, service->schedule) != ERROR_NONE)
+        buffer_clear(&text);
+    service->schedule = NULL;
+    config_urls_release(&service->leaving);
+    start_others(service, buffer_bytes(&text));
+    buffer_fini(&text);
+}
+
+void scheduling_change(struct service *service, struct config_urls *old) {
+    uint64_t now = service->workers.loops[0]->now;
+    if (service->leaving.count > 0)
+        return; /* the old ones have never begun */
+    if (service->schedule == NULL) {
+        start_others(service, (struct bytes){0});
+        return;
+    }
+    service->leaving = *old;
+    *old = (struct config_urls){0};
+    schedule_stop(service->schedule, now + GRACE_SECONDS * SECOND, last_ended, service);
+}
