@@ -25,7 +25,8 @@
 #include "http/fields.h"
 #include "net/network.h"
 
-enum { CONFIG_AUTO = 0 }; /* a count that is given as "auto" */
+enum { CONFIG_AUTO = 0 };             /* a count that is given as "auto" */
+#define CONFIG_SIZE_AUTO ((size_t)-1) /* and a size */
 
 /* Fields of a request; the texts are the config's. */
 struct config_headers {
@@ -95,7 +96,7 @@ struct config_fetch {
 
 struct config_hash {
     unsigned threads;    /* or CONFIG_AUTO */
-    size_t inline_below; /* smaller bodies are hashed on the loop; 0: none */
+    size_t inline_below; /* smaller bodies are hashed on the loop; 0: none; or CONFIG_SIZE_AUTO */
 };
 
 enum config_slow_reader {

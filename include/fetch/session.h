@@ -29,7 +29,7 @@ struct session_options {
     unsigned retries;     /* beyond the first attempt */
     enum private_addresses private_addresses;
     uint64_t max_body;        /* bytes */
-    uint64_t inline_below;    /* bodies announced smaller are hashed on the loop */
+    uint64_t inline_below;    /* bodies announced smaller are hashed on the loop; UINT64_MAX: all */
     uint64_t total_timeout;   /* of a fetch, from when it first gets a slot */
     uint64_t attempt_timeout; /* of one request with its response */
     uint64_t connect_timeout; /* of connecting, TLS included */

@@ -130,6 +130,8 @@ struct ring_options {
     unsigned entries;      /* of the submission queue; a power of two */
     unsigned buffer_count; /* receive buffers; a power of two */
     unsigned buffer_size;  /* bytes each */
+    unsigned bundle;       /* receive buffers that one receive fills at most, where the kernel can
+                              fill several (Linux 6.17); 0 and 1 mean one */
 };
 
 extern const struct ring_options ring_default_options;

@@ -21,6 +21,7 @@
 #define FITS_number(structure, field)        HAS_TYPE(structure, field, double)
 #define FITS_duration(structure, field)      HAS_TYPE(structure, field, uint64_t)
 #define FITS_size(structure, field)          HAS_TYPE(structure, field, size_t)
+#define FITS_size_or_auto(structure, field)  HAS_TYPE(structure, field, size_t)
 #define FITS_choice(structure, field)        (sizeof((structure *)NULL)->field == sizeof(unsigned))
 #define FITS_flag(structure, field)          HAS_TYPE(structure, field, bool)
 #define FITS_channel_name(structure, field)  HAS_TYPE(structure, field, char *)
@@ -123,7 +124,7 @@ static const struct config_key keys[] = {
     KEY(fetch.authorities,       file,          NULL,             ANY),
 
     KEY(hash.threads,            count_or_auto, "auto",           RANGE(1, 64)),
-    KEY(hash.inline_below,       size,          "4KiB",           RANGE(0, GIB)),
+    KEY(hash.inline_below,       size_or_auto,  "auto",           RANGE(0, GIB)),
 
     KEY(hub.listen,              listens,       "localhost:8765", RANGE(1, 8)),
     KEY(hub.trusted_proxies,     networks,      "[]",             RANGE(0, 1000)),

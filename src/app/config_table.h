@@ -53,6 +53,7 @@ extern const struct config_type config_type_count_or_auto; /* unsigned, 0 for "a
 extern const struct config_type config_type_number;        /* double */
 extern const struct config_type config_type_duration;      /* uint64_t, nanoseconds */
 extern const struct config_type config_type_size;          /* size_t, bytes */
+extern const struct config_type config_type_size_or_auto;  /* size_t, CONFIG_SIZE_AUTO for "auto" */
 extern const struct config_type config_type_choice;        /* an enum */
 extern const struct config_type config_type_flag;          /* bool */
 extern const struct config_type config_type_channel_name;  /* char *, owned, as those below */

@@ -122,13 +122,30 @@ static bool size_parse(struct bytes text, uint64_t *size) {
     return false;
 }
 
+static bool is_size(const struct json_value *value, uint64_t *size) {
+    return value->type == JSON_STRING ? size_parse(value->text, size) : is_unsigned(value, size);
+}
+
 static enum error read_size(struct config_reader *reader, const struct config_key *key,
                             const struct json_value *value, void *field) {
     uint64_t size;
-    if (value->type == JSON_STRING ? !size_parse(value->text, &size) : !is_unsigned(value, &size))
+    if (!is_size(value, &size))
         return config_refuse(reader, value, "a size such as \"64KiB\", or a number of bytes");
     if (!is_allowed(key, size))
         return refuse_range(reader, key, value, "a size", size_units);
+    *(size_t *)field = (size_t)size;
+    return ERROR_NONE;
+}
+
+static enum error read_size_or_auto(struct config_reader *reader, const struct config_key *key,
+                                    const struct json_value *value, void *field) {
+    uint64_t size = CONFIG_SIZE_AUTO;
+    bool automatic = is_text(value, "auto");
+    if (!automatic && !is_size(value, &size))
+        return config_refuse(reader, value,
+                             "\"auto\", a size such as \"64KiB\", or a number of bytes");
+    if (!automatic && !is_allowed(key, size))
+        return refuse_range(reader, key, value, "\"auto\" or a size", size_units);
     *(size_t *)field = (size_t)size;
     return ERROR_NONE;
 }
@@ -299,6 +316,8 @@ const struct config_type config_type_count_or_auto = {read_count_or_auto, NULL,
 const struct config_type config_type_number = {read_number, NULL, CONFIG_FORM_JSON};
 const struct config_type config_type_duration = {read_duration, NULL, CONFIG_FORM_TEXT};
 const struct config_type config_type_size = {read_size, NULL, CONFIG_FORM_TEXT_OR_INTEGER};
+const struct config_type config_type_size_or_auto = {read_size_or_auto, NULL,
+                                                     CONFIG_FORM_TEXT_OR_INTEGER};
 const struct config_type config_type_choice = {read_choice, NULL, CONFIG_FORM_TEXT};
 const struct config_type config_type_flag = {read_flag, NULL, CONFIG_FORM_JSON};
 const struct config_type config_type_channel_name = {read_channel_name, config_release_text,

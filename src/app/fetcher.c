@@ -34,6 +34,17 @@ static_assert((int)CONFIG_PRIVATE_ADDRESSES_CONFIGURED == (int)PRIVATE_ADDRESSES
                   (int)CONFIG_PRIVATE_ADDRESSES_NEVER == (int)PRIVATE_ADDRESSES_NEVER,
               "the config's words are the session's");
 
+/*
+ * Handing a small body over costs more than hashing it (perf/offload.c). Where one processor runs
+ * everything, handing over never pays: then bodies are hashed as they arrive, piece by piece.
+ */
+static uint64_t inline_below(const struct config *config) {
+    if (config->hash.inline_below != CONFIG_SIZE_AUTO)
+        return config->hash.inline_below;
+    bool alone = config->hash.threads == CONFIG_AUTO && limits_processors() == 1;
+    return alone ? UINT64_MAX : 4096;
+}
+
 struct session_options fetcher_options(const struct config *config) {
     const struct config_fetch *fetch = &config->fetch;
     struct session_options options = {
@@ -44,7 +55,7 @@ struct session_options fetcher_options(const struct config *config) {
         .private_addresses = (enum private_addresses)fetch->private_addresses,
         .cookies = fetch->cookies,
         .max_body = fetch->max_body,
-        .inline_below = config->hash.inline_below,
+        .inline_below = inline_below(config),
         .total_timeout = fetch->timeout.total,
         .attempt_timeout = fetch->timeout.attempt,
         .connect_timeout = fetch->timeout.connect,

@@ -164,7 +164,7 @@ enum error body_init(struct body *body, struct pool_port *port, const struct bod
     body->size = body->wire_size = 0;
     body->expected = length;
     body->error = ERROR_NONE;
-    body->in_place = length >= 0 && (uint64_t)length < inline_below;
+    body->in_place = inline_below == UINT64_MAX || (length >= 0 && (uint64_t)length < inline_below);
     body->full = body->finishing = body->last = false;
     body->file = NULL;
     atomic_init(&body->abandoned, false);

@@ -7,6 +7,9 @@
  * (that would spin) nor by a timer (that would lag). Who got nothing is armed before who got
  * something: the kernel gives the buffers to the first that ask, and a few busy peers must not take
  * them all for ever.
+ *
+ * One receive may fill several buffers, a bundle: those that the kernel would have taken one after
+ * the other. What lies in one piece in memory is dispatched in one piece.
  */
 #ifndef RINGCAST_RING_MULTISHOT_H
 #define RINGCAST_RING_MULTISHOT_H
@@ -25,6 +28,8 @@ struct multishot {
     uint8_t *buffers;
     unsigned buffer_count;
     unsigned buffer_size;
+    uint16_t *next_buffers; /* for each buffer the one that the kernel has got after it */
+    unsigned newest_buffer; /* the one that it has got last */
     void (*give_buffer)(struct ring *ring, unsigned index); /* to the kernel, poisoned */
 };
 
@@ -32,10 +37,13 @@ struct multishot {
 struct raw_result {
     int32_t result; /* >= 0, or a negative errno */
     bool more;
-    int buffer; /* its index, or -1 */
+    int buffer; /* the first buffer's index, or -1 */
 };
 
 void multishot_init(struct multishot *multishot, void (*give_buffer)(struct ring *, unsigned));
+
+/* Gives a buffer to the kernel, which takes them in the order in which they are given. */
+void multishot_give(struct multishot *multishot, struct ring *ring, unsigned index);
 
 uint8_t *multishot_buffer(const struct multishot *multishot, unsigned index);
 

@@ -211,10 +211,34 @@ static int made_up_failure(struct sim_socket *socket, bool sending) {
     return number;
 }
 
+/* Fills buffer after buffer while there is data, with at most `size` bytes in all. What is there
+ * may be less: an error is told only when there is nothing. */
+static ssize_t fill_buffers(struct sim_entry *entry, size_t size) {
+    struct sim_ring *ring = entry->ring;
+    const struct multishot *multishot = &ring->multishot;
+    size_t filled = 0;
+    for (unsigned count = 0; count < ring->bundle && ring->free_count > 0 && filled < size;
+         count++) {
+        uint8_t *buffer = multishot_buffer(multishot, ring->first_free);
+        size_t room = multishot->buffer_size;
+        unpoison(buffer, room);
+        ssize_t result =
+            socket_receive(entry->socket, buffer, size - filled < room ? size - filled : room);
+        poison(buffer, room);
+        if (result <= 0)
+            return filled > 0 ? (ssize_t)filled : result;
+        ring->first_free = multishot->next_buffers[ring->first_free];
+        ring->free_count--;
+        filled += (size_t)result;
+        if ((size_t)result < room || !socket_is_readable(entry->socket))
+            break;
+    }
+    return (ssize_t)filled;
+}
+
 /* False: the entry is over, or waits. */
 static bool receive_piece(struct sim_entry *entry) {
     struct sim_ring *ring = entry->ring;
-    const struct multishot *multishot = &ring->multishot;
     if (!socket_is_readable(entry->socket)) {
         wait_in_socket(entry);
         return false;
@@ -228,19 +252,15 @@ static bool receive_piece(struct sim_entry *entry) {
         entry_finish(entry, -ENOBUFS, -1);
         return false;
     }
-    unsigned index = ring->free_buffers[ring->free_count - 1];
-    uint8_t *buffer = multishot_buffer(multishot, index);
-    size_t size = multishot->buffer_size;
+    unsigned index = ring->first_free;
+    size_t size = (size_t)ring->bundle * ring->multishot.buffer_size;
     if (sim_strikes(ring->sim, SIM_FAULT_SHORT_RECEIVE))
         size = sim_amount(ring->sim, SIM_FAULT_SHORT_RECEIVE, size);
-    unpoison(buffer, multishot->buffer_size);
-    ssize_t result = socket_receive(entry->socket, buffer, size);
-    poison(buffer, multishot->buffer_size);
+    ssize_t result = fill_buffers(entry, size);
     if (result <= 0) {
         entry_finish(entry, (int32_t)result, -1);
         return false;
     }
-    ring->free_count--;
     return shoot(entry, (int32_t)result, (int)index, SIM_FAULT_RECEIVE_ENDS);
 }
 

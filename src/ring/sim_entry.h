@@ -45,7 +45,8 @@ struct sim_ring {
     struct result *results; /* the completion queue, and behind its capacity the overflow */
     size_t result_count;
     size_t result_room;
-    unsigned *free_buffers;
+    unsigned bundle;
+    unsigned first_free; /* of the buffers that are the kernel's, which are chained */
     unsigned free_count;
     bool woken;
 };

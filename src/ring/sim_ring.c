@@ -58,30 +58,37 @@ static void sim_close(struct ring *ring, int descriptor) {
     entry_prepare(ring, CLOSE, NULL, descriptor);
 }
 
-/* Hands a completion on, and counts it: each result is one completion, or none. */
+/* Hands completions on, and adds them up: a result is one, or none, or pieces of a bundle that come
+ * to its size. */
 struct dispatching {
     ring_dispatch *dispatch;
     void *context;
     unsigned count;
+    uint64_t size;
 };
 
 static void dispatch_counted(void *context, struct operation *operation,
                              const struct completion *completion) {
     struct dispatching *dispatching = context;
     dispatching->count++;
+    dispatching->size += completion->size;
     dispatching->dispatch(dispatching->context, operation, completion);
 }
 
 static void dispatch_result(struct sim_ring *ring, const struct result *result,
                             ring_dispatch *dispatch, void *context) {
-    struct dispatching dispatching = {dispatch, context, 0};
+    struct dispatching dispatching = {dispatch, context, 0, 0};
+    bool data = result->operation->kind == OPERATION_RECEIVE && result->raw.result > 0;
     if (!operation_is_armed(result->operation))
         sim_accuse(ring->sim, "an operation completes that is not armed");
     ring->ring.statistics.completions++;
     multishot_complete(&ring->multishot, &ring->ring, result->operation, &result->raw,
                        dispatch_counted, &dispatching);
-    if (dispatching.count > 1)
+    if (!data && dispatching.count > 1)
         sim_accuse(ring->sim, "an operation has completed twice");
+    if (data && dispatching.size != (uint64_t)result->raw.result)
+        sim_accuse(ring->sim, "a receive of %d bytes was told as %llu", result->raw.result,
+                   (unsigned long long)dispatching.size);
 }
 
 static void sim_turn(struct ring *whose, uint64_t deadline, ring_dispatch *dispatch,
@@ -133,7 +140,8 @@ static void random_bytes(struct ring *ring, void *out, size_t size) {
 static void give_buffer(struct ring *whose, unsigned index) {
     struct sim_ring *ring = sim_ring_of(whose);
     poison(multishot_buffer(&ring->multishot, index), ring->multishot.buffer_size);
-    ring->free_buffers[ring->free_count++] = index;
+    if (ring->free_count++ == 0)
+        ring->first_free = index;
 }
 
 static void sim_free_ring(struct ring *whose) {
@@ -145,7 +153,7 @@ static void sim_free_ring(struct ring *whose) {
              (size_t)ring->multishot.buffer_count * ring->multishot.buffer_size);
     ring->sim->ring_count--;
     free(ring->multishot.buffers);
-    free(ring->free_buffers);
+    free(ring->multishot.next_buffers);
     free(ring->results);
     free(ring);
 }
@@ -171,6 +179,7 @@ static const struct ring_backend sim_backend = {
 
 static struct ring_options draw_options(struct sim *sim) {
     struct ring_options options = {.entries = 256, .buffer_count = 16, .buffer_size = 2048};
+    options.bundle = 1 + (unsigned)sim_draw_below(sim, STREAM_NETWORK, 4);
     if (sim_strikes(sim, SIM_FAULT_SMALL_QUEUES))
         options.entries = 2;
     if (sim_strikes(sim, SIM_FAULT_FEW_BUFFERS)) {
@@ -193,8 +202,10 @@ struct ring *sim_open_ring(struct sim *sim, const struct ring_options *options) 
     ring->multishot.buffer_count = drawn.buffer_count;
     ring->multishot.buffer_size = drawn.buffer_size;
     ring->multishot.buffers = sim_allocate((size_t)drawn.buffer_count * drawn.buffer_size);
-    ring->free_buffers = sim_allocate(drawn.buffer_count * sizeof *ring->free_buffers);
+    ring->multishot.next_buffers =
+        sim_allocate(drawn.buffer_count * sizeof *ring->multishot.next_buffers);
+    ring->bundle = drawn.bundle > 1 ? drawn.bundle : 1;
     for (unsigned i = 0; i < drawn.buffer_count; i++)
-        give_buffer(&ring->ring, i);
+        multishot_give(&ring->multishot, &ring->ring, i);
     return &ring->ring;
 }

@@ -25,6 +25,9 @@
 
 enum { BUFFER_GROUP = 0, COMPLETIONS_PER_ENTRY = 8 };
 
+/* A receive fills several buffers (IORING_RECVSEND_BUNDLE, which Debian 12's liburing lacks). */
+enum { RECEIVE_BUNDLE = 1 << 4 };
+
 /* user_data of what nobody waits for, and of the wake-up read; operations use their address. */
 enum { NOBODY = 0, WAKE_UP = 1 };
 
@@ -34,6 +37,7 @@ struct uring {
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_size;
     struct multishot multishot;
+    unsigned receive_most; /* bytes that one receive of a bundle brings; 0: without bundles */
     int wake_descriptor;
     uint64_t wake_count; /* where the wake-up read puts what it read */
 };
@@ -68,11 +72,18 @@ static void uring_connect(struct ring *ring, struct operation *operation,
     io_uring_sqe_set_data(entry, operation);
 }
 
-static void uring_receive(struct ring *ring, struct operation *operation) {
-    struct io_uring_sqe *entry = next_entry(uring_of(ring));
-    io_uring_prep_recv_multishot(entry, operation->descriptor, NULL, 0, 0);
+static void prepare_receive(struct io_uring_sqe *entry, int descriptor, unsigned receive_most) {
+    io_uring_prep_recv_multishot(entry, descriptor, NULL, receive_most, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = BUFFER_GROUP;
+    if (receive_most > 0)
+        entry->ioprio |= RECEIVE_BUNDLE;
+}
+
+static void uring_receive(struct ring *ring, struct operation *operation) {
+    struct uring *uring = uring_of(ring);
+    struct io_uring_sqe *entry = next_entry(uring);
+    prepare_receive(entry, operation->descriptor, uring->receive_most);
     io_uring_sqe_set_data(entry, operation);
 }
 
@@ -220,6 +231,7 @@ static void uring_free(struct ring *ring) {
     munmap(uring->buffer_ring, uring->buffer_ring_size);
     unpoison(uring->multishot.buffers, buffers_size(uring));
     munmap(uring->multishot.buffers, buffers_size(uring));
+    memory_free(uring->multishot.next_buffers);
     close(uring->wake_descriptor);
     memory_free(uring);
 }
@@ -264,7 +276,9 @@ static int open_buffers(struct uring *uring, const struct ring_options *options)
     uring->buffer_ring_size = options->buffer_count * sizeof(struct io_uring_buf);
     uring->buffer_ring = map_pages(uring->buffer_ring_size);
     multishot->buffers = map_pages(buffers_size(uring));
-    if (uring->buffer_ring == NULL || multishot->buffers == NULL)
+    multishot->next_buffers =
+        memory_allocate(options->buffer_count * sizeof *multishot->next_buffers);
+    if (uring->buffer_ring == NULL || multishot->buffers == NULL || multishot->next_buffers == NULL)
         return -ENOMEM;
     struct io_uring_buf_reg registration = {
         .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring,
@@ -276,8 +290,28 @@ static int open_buffers(struct uring *uring, const struct ring_options *options)
         return result;
     io_uring_buf_ring_init(uring->buffer_ring);
     for (unsigned index = 0; index < options->buffer_count; index++)
-        give_buffer(&uring->ring, index);
+        multishot_give(multishot, &uring->ring, index);
     return 0;
+}
+
+/*
+ * Asks the kernel for a bundle of bounded size on a descriptor that is none: one that knows such
+ * receives says so (EBADF), one that does not refuses the flags before it looks (EINVAL).
+ */
+static void find_bundles(struct uring *uring, const struct ring_options *options) {
+    enum { NO_DESCRIPTOR = -1 };
+    unsigned most = options->bundle * options->buffer_size;
+    struct io_uring_sqe *entry = options->bundle > 1 ? io_uring_get_sqe(&uring->io) : NULL;
+    struct io_uring_cqe *answer;
+    if (entry == NULL)
+        return;
+    prepare_receive(entry, NO_DESCRIPTOR, most);
+    io_uring_sqe_set_data64(entry, NOBODY);
+    io_uring_submit_and_wait(&uring->io, 1);
+    if (io_uring_peek_cqe(&uring->io, &answer) != 0)
+        return; /* whatever comes later is nobody's */
+    uring->receive_most = answer->res == -EBADF ? most : 0;
+    io_uring_cqe_seen(&uring->io, answer);
 }
 
 static void undo_open(struct uring *uring, bool queues) {
@@ -287,6 +321,7 @@ static void undo_open(struct uring *uring, bool queues) {
         munmap(uring->buffer_ring, uring->buffer_ring_size);
     if (uring->multishot.buffers != NULL)
         munmap(uring->multishot.buffers, buffers_size(uring));
+    memory_free(uring->multishot.next_buffers);
     if (uring->wake_descriptor >= 0)
         close(uring->wake_descriptor);
     memory_free(uring);
@@ -315,6 +350,7 @@ enum error ring_open(const struct ring_options *options, struct ring **ring,
         undo_open(uring, true);
         return refusal_explain(refusal, "io_uring_register", -result);
     }
+    find_bundles(uring, options);
     arm_wake_up(uring);
     *ring = &uring->ring;
     return ERROR_NONE;

@@ -1,7 +1,9 @@
 """Content codings of bodies: nginx's gzip, every coding by hand, damaged ones, and bombs."""
 
+import contextlib
 import functools
 import hashlib
+import os
 import random
 import zlib
 
@@ -91,7 +93,23 @@ def expected_body(name):
         name, SMALL if name.startswith("small") else BODY)
 
 
-@pytest.mark.parametrize("inline_below", ["0", "4KiB", "1MiB"])
+@contextlib.contextmanager
+def on_one_processor():
+    """What is started here has one processor, so with `auto` it hashes every body on the loop."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, processors)
+
+
+async def test_every_coding_gives_the_same_body_on_one_processor(processes):
+    with on_one_processor():
+        await test_every_coding_gives_the_same_body(processes, "auto")
+
+
+@pytest.mark.parametrize("inline_below", ["0", "auto", "1MiB"])
 async def test_every_coding_gives_the_same_body(processes, inline_below):
     environment = {"RINGCAST_HASH_INLINE_BELOW": inline_below}
     async with by_name(GOOD.values()) as seen:

@@ -89,7 +89,8 @@ static void check_hub(const struct config_hub *hub) {
 static void check_config(const struct config *config) {
     FUZZ_CHECK(config->workers <= 64 && config->hash.threads <= 64);
     FUZZ_CHECK(within(config->shutdown_timeout, 100 * MILLISECOND, HOUR) && config->drain <= HOUR);
-    FUZZ_CHECK(config->hash.inline_below <= 1 << 30);
+    FUZZ_CHECK(config->hash.inline_below <= 1 << 30 ||
+               config->hash.inline_below == CONFIG_SIZE_AUTO);
     FUZZ_CHECK(listen_is_good(config->admin.listen));
     FUZZ_CHECK(config->ring.backend <= CONFIG_RING_IO_URING);
     check_fetch(&config->fetch);

@@ -36,7 +36,7 @@ static void check_top_defaults(const struct config *config) {
     assert_int_equal(config->shutdown_timeout, 8 * SECOND);
     assert_int_equal(config->drain, 0);
     assert_int_equal(config->hash.threads, CONFIG_AUTO);
-    assert_int_equal(config->hash.inline_below, 4096);
+    assert_int_equal(config->hash.inline_below, CONFIG_SIZE_AUTO);
     assert_string_equal(config->admin.listen, "localhost:9465");
     assert_int_equal(config->admin.channel_metrics, 100);
     assert_int_equal(config->ring.backend, CONFIG_RING_AUTO);

@@ -11,12 +11,14 @@ static bool refill;
 
 static int open_two_buffers(void **state) {
     (void)state;
-    return open_ring_with(&(struct ring_options){256, 2, 512});
+    return open_ring_with(
+        &(struct ring_options){.entries = 256, .buffer_count = 2, .buffer_size = 512});
 }
 
 static int open_eight_entries(void **state) {
     (void)state;
-    return open_ring_with(&(struct ring_options){8, 64, 512});
+    return open_ring_with(
+        &(struct ring_options){.entries = 8, .buffer_count = 64, .buffer_size = 512});
 }
 
 static void write_piece(size_t i) {
