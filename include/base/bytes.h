@@ -63,7 +63,10 @@ enum error buffer_append(struct buffer *buffer, const void *data, size_t size);
 enum error buffer_append_text(struct buffer *buffer, const char *text);
 enum error buffer_append_byte(struct buffer *buffer, uint8_t byte);
 
-/* Appends as printf() would print; no NUL is counted or kept. */
+/* Appends the number in decimal digits. */
+enum error buffer_append_unsigned(struct buffer *buffer, uint64_t value);
+
+/* Appends as printf() would print; no NUL is counted or kept. Costs several times the above. */
 enum error buffer_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

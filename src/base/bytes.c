@@ -98,6 +98,16 @@ enum error buffer_append_byte(struct buffer *buffer, uint8_t byte) {
     return buffer_append(buffer, &byte, 1);
 }
 
+enum error buffer_append_unsigned(struct buffer *buffer, uint64_t value) {
+    char digits[20]; /* of UINT64_MAX */
+    size_t first = sizeof digits;
+    do {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return buffer_append(buffer, digits + first, sizeof digits - first);
+}
+
 enum error buffer_format(struct buffer *buffer, const char *format, ...) {
     va_list arguments;
     size_t room = buffer->capacity - buffer->size;

@@ -131,6 +131,16 @@ static enum error append_member(struct buffer *out, const char *key, const char 
     return text == NULL ? buffer_append_text(out, "null") : json_append_string(out, bytes_of(text));
 }
 
+static enum error append_number(struct buffer *out, const char *key, uint64_t number) {
+    enum error error = buffer_append_text(out, key);
+    return error == ERROR_NONE ? buffer_append_unsigned(out, number) : error;
+}
+
+static enum error append_flag(struct buffer *out, const char *key, bool flag) {
+    enum error error = buffer_append_text(out, key);
+    return error == ERROR_NONE ? buffer_append_text(out, flag ? "true" : "false") : error;
+}
+
 static enum error append_digest(struct buffer *out, const struct fetch_result *result) {
     char hex[SHA256_HEX_SIZE];
     sha256_to_hex(result->digest, hex);
@@ -148,15 +158,18 @@ static enum error append_error(struct buffer *out, const struct fetch_result *re
 
 static enum error append_status(struct buffer *out, int status) {
     return status == 0 ? buffer_append_text(out, ",\"status\":null")
-                       : buffer_format(out, ",\"status\":%d", status);
+                       : append_number(out, ",\"status\":", (unsigned)status);
 }
 
 /* Milliseconds with three digits behind the point. */
 static enum error append_time(struct buffer *out, const char *key, uint64_t time) {
     if (time == FETCH_NO_TIME)
-        return buffer_format(out, "%snull", key);
-    return buffer_format(out, "%s%llu.%03u", key, (unsigned long long)(time / MILLISECOND),
-                         (unsigned)(time / MICROSECOND % 1000));
+        return append_member(out, key, NULL);
+    unsigned thousandths = (unsigned)(time / MICROSECOND % 1000);
+    const char fraction[] = {'.', (char)('0' + thousandths / 100),
+                             (char)('0' + thousandths / 10 % 10), (char)('0' + thousandths % 10)};
+    enum error error = append_number(out, key, time / MILLISECOND);
+    return error == ERROR_NONE ? buffer_append(out, fraction, sizeof fraction) : error;
 }
 
 static enum error append_timings(struct buffer *out, const struct fetch_timings *timings) {
@@ -173,30 +186,41 @@ static enum error append_timings(struct buffer *out, const struct fetch_timings 
 }
 
 static enum error append_warnings(struct buffer *out, const struct fetch_result *result) {
-    return buffer_format(out, ",\"warnings\":[%s%s%s]", result->unverified ? "\"unverified\"" : "",
-                         result->unverified && result->downgraded ? "," : "",
-                         result->downgraded ? "\"downgraded\"" : "");
+    if (result->unverified && result->downgraded)
+        return buffer_append_text(out, ",\"warnings\":[\"unverified\",\"downgraded\"]");
+    if (result->unverified)
+        return buffer_append_text(out, ",\"warnings\":[\"unverified\"]");
+    return buffer_append_text(out, result->downgraded ? ",\"warnings\":[\"downgraded\"]"
+                                                      : ",\"warnings\":[]");
+}
+
+static enum error append_version(struct buffer *out, const struct fetch_result *result) {
+    if (result->status == 0)
+        return buffer_append_text(out, ",\"http\":null");
+    enum error error = append_number(out, ",\"http\":\"1.", (unsigned)result->http_minor);
+    return error == ERROR_NONE ? buffer_append_byte(out, '"') : error;
 }
 
 /* How it came about, behind what it is. */
 static enum error append_story(struct buffer *out, const struct fetch_result *result) {
-    enum error error = result->status == 0
-                           ? buffer_append_text(out, ",\"http\":null")
-                           : buffer_format(out, ",\"http\":\"1.%d\"", result->http_minor);
+    enum error error = append_version(out, result);
     if (error == ERROR_NONE)
-        error = buffer_format(out,
-                              ",\"wire_bytes\":%llu,\"attempts\":%u,\"redirects\":%u,"
-                              "\"reused\":%s,\"unchanged\":%s",
-                              (unsigned long long)result->wire_bytes, result->attempts,
-                              result->redirects, result->reused ? "true" : "false",
-                              result->unchanged ? "true" : "false");
+        error = append_number(out, ",\"wire_bytes\":", result->wire_bytes);
+    if (error == ERROR_NONE)
+        error = append_number(out, ",\"attempts\":", result->attempts);
+    if (error == ERROR_NONE)
+        error = append_number(out, ",\"redirects\":", result->redirects);
+    if (error == ERROR_NONE)
+        error = append_flag(out, ",\"reused\":", result->reused);
+    if (error == ERROR_NONE)
+        error = append_flag(out, ",\"unchanged\":", result->unchanged);
     if (error == ERROR_NONE)
         error = append_warnings(out, result);
     return error == ERROR_NONE ? append_timings(out, &result->timings) : error;
 }
 
 enum error fetch_result_append_json(const struct fetch_result *result, struct buffer *out) {
-    enum error error = buffer_format(out, "{\"index\":%zu", result->index);
+    enum error error = append_number(out, "{\"index\":", result->index);
     if (error == ERROR_NONE)
         error = append_member(out, ",\"url\":", result->url);
     if (error == ERROR_NONE)
@@ -208,7 +232,7 @@ enum error fetch_result_append_json(const struct fetch_result *result, struct bu
     if (error == ERROR_NONE)
         error = append_digest(out, result);
     if (error == ERROR_NONE)
-        error = buffer_format(out, ",\"bytes\":%llu", (unsigned long long)result->bytes);
+        error = append_number(out, ",\"bytes\":", result->bytes);
     if (error == ERROR_NONE)
         error = append_time(out, ",\"ms\":", result->timings.total);
     if (error == ERROR_NONE)

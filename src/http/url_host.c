@@ -120,7 +120,13 @@ static bool is_domain(struct bytes domain) {
 static enum error append_ipv4(struct bytes domain, uint8_t address[4], struct buffer *out) {
     if (!ipv4_parse(domain, address))
         return ERROR_URL_HOST;
-    return buffer_format(out, "%u.%u.%u.%u", address[0], address[1], address[2], address[3]);
+    enum error error = buffer_append_unsigned(out, address[0]);
+    for (int i = 1; i < 4 && error == ERROR_NONE; i++) {
+        error = buffer_append_byte(out, '.');
+        if (error == ERROR_NONE)
+            error = buffer_append_unsigned(out, address[i]);
+    }
+    return error;
 }
 
 static enum error append_domain(struct bytes ascii, enum url_host_kind *kind, uint8_t address[16],

@@ -13,6 +13,11 @@ static enum error append_marked(struct buffer *out, bool is_there, char mark, st
     return error == ERROR_NONE ? append_view(out, view) : error;
 }
 
+static enum error append_port(struct buffer *out, unsigned port) {
+    enum error error = buffer_append_byte(out, ':');
+    return error == ERROR_NONE ? buffer_append_unsigned(out, port) : error;
+}
+
 static enum error append_credentials(const struct url *url, struct buffer *out) {
     enum error error = append_view(out, url->username);
     if (error == ERROR_NONE)
@@ -41,7 +46,7 @@ enum error url_append_target(const struct url *url, struct buffer *out) {
 enum error url_append_host_header(const struct url *url, struct buffer *out) {
     enum error error = append_view(out, url->host);
     if (error == ERROR_NONE && url->has_port)
-        error = buffer_format(out, ":%u", url->port);
+        error = append_port(out, url->port);
     return error;
 }
 

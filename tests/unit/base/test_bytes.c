@@ -135,8 +135,29 @@ static void buffer_out_of_memory_changes_nothing(void **state) {
     buffer_fini(&buffer);
 }
 
+static void numbers_in_decimal(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } numbers[] = {{0, "0"},
+                   {9, "9"},
+                   {10, "10"},
+                   {1234567890, "1234567890"},
+                   {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct buffer buffer = {0};
+        assert_int_equal(buffer_append_byte(&buffer, '='), ERROR_NONE);
+        assert_int_equal(buffer_append_unsigned(&buffer, numbers[i].number), ERROR_NONE);
+        assert_int_equal(buffer.size, 1 + strlen(numbers[i].text));
+        assert_memory_equal(buffer.data + 1, numbers[i].text, strlen(numbers[i].text));
+        buffer_fini(&buffer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_in_decimal),
         cmocka_unit_test(equality_is_by_content),
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
         cmocka_unit_test(trimming_takes_blanks_of_both_ends),
