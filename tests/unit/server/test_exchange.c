@@ -77,7 +77,7 @@ static void pipelined_requests_are_answered_in_order(void **state) {
 /* Much more than may wait behind a request: the connection stops reading, and goes on later. */
 static void a_flood_of_pipelined_requests(void **state) {
     (void)state;
-    enum { REQUESTS = 8000 };
+    enum { REQUESTS = 4000 };
     struct client client = open_client();
     say(&client, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_for(site.late != NULL);
