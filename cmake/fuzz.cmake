@@ -61,7 +61,7 @@ list(REMOVE_ITEM session_sources ${CMAKE_SOURCE_DIR}/tests/sim/main.c)
 file(GLOB session_covers RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src/hub/*.c
      ${CMAKE_SOURCE_DIR}/src/server/*.c ${CMAKE_SOURCE_DIR}/src/net/[dls]*.c
      ${CMAKE_SOURCE_DIR}/src/loop/[lst]*.c)
-ringcast_fuzz(session app SOURCES ${session_sources} LIBRARIES dependency::nettle
+ringcast_fuzz(session app SOURCES ${session_sources} LIBRARIES dependency::nettle dependency::zlib
               COVERS ${session_covers} src/fetch/fetch.c src/fetch/attempt.c src/fetch/attempt_response.c src/fetch/connect.c
               src/fetch/connection.c src/fetch/head.c src/fetch/hop.c src/fetch/session.c
               src/fetch/retry.c src/fetch/body.c)

@@ -4,6 +4,6 @@ file(GLOB torture_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/torture/*.
 add_executable(torture ${torture_sources})
 set_target_properties(torture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_compile_definitions(torture PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-target_link_libraries(torture PRIVATE app)
+target_link_libraries(torture PRIVATE app dependency::zlib)
 add_test(NAME torture COMMAND torture --shallow)
 set_tests_properties(torture PROPERTIES TIMEOUT 300 LABELS torture)

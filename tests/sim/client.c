@@ -14,6 +14,12 @@ static const char *const targets[] = {
     [CHANNEL_RESULTS] = "/channels/results",
 };
 
+const char *client_channel_name(unsigned channel) {
+    static const char *const names[] = {
+        [CHANNEL_CHAT] = "chat", [CHANNEL_NEWS] = "news", [CHANNEL_RESULTS] = "results"};
+    return names[channel];
+}
+
 static struct client *client_of(struct link *link) {
     return (struct client *)link;
 }
@@ -24,7 +30,8 @@ bool client_is_open(const struct client *client) {
 
 bool client_is_honest(const struct client *client) {
     return client->kind == CLIENT_HONEST || client->kind == CLIENT_EAGER ||
-           client->kind == CLIENT_FRAGMENTS || client->kind == CLIENT_SLOW_WRITER;
+           client->kind == CLIENT_FRAGMENTS || client->kind == CLIENT_SLOW_WRITER ||
+           client->kind == CLIENT_EVENTS;
 }
 
 /* ---- plain requests -------------------------------------------------------------------------- */
@@ -236,11 +243,9 @@ void client_publish(struct client *client, unsigned count) {
 }
 
 static void subscribe(struct client *client) {
-    static const char *const names[] = {
-        [CHANNEL_CHAT] = "chat", [CHANNEL_NEWS] = "news", [CHANNEL_RESULTS] = "results"};
     char command[80];
     snprintf(command, sizeof command, "{\"type\":\"subscribe\",\"channel\":\"%s\"}",
-             names[client->channel]);
+             client_channel_name(client->channel));
     client_send_frame(client, 0x80 | FRAME_TEXT, bytes_of(command));
 }
 
@@ -255,7 +260,9 @@ static void received(struct link *link) {
         client_take_alert(client);
     else
         client_take(client);
-    if (client->upgraded && !before && client->speaks_json)
+    if (client->upgraded && !before && client->kind == CLIENT_WATCHER)
+        client_begin_watch(client);
+    else if (client->upgraded && !before && client->speaks_json)
         subscribe(client);
     else if (client->upgraded && !before && !client->calm)
         act_later(client);
@@ -288,7 +295,8 @@ static void opened(struct link *link) {
 static void set_pace(struct client *client) {
     struct sim *sim = client->link.sim;
     struct link *link = &client->link;
-    switch (client->kind) {
+    bool slow_watcher = client->kind == CLIENT_WATCHER && !client->calm && sim_below(sim, 2) == 0;
+    switch (slow_watcher ? CLIENT_SLOW_READER : client->kind) {
     case CLIENT_SLOW_READER:
         link->read_piece = 1 + sim_below(sim, 300);
         link->read_delay = 1 + sim_below(sim, 500 * MILLISECOND);
@@ -338,6 +346,9 @@ static void begin(struct client *client) {
         client_begin_tls(client);
     switch (client->kind) {
     case CLIENT_IDLE:
+        break;
+    case CLIENT_EVENTS:
+        client_ask_for_events(client);
         break;
     case CLIENT_OUTDATED:
         client_say_old_hello(client);
@@ -395,13 +406,14 @@ void client_start(struct client *client, struct world *world, enum client_kind k
     client->number = number;
     client->channel = channel;
     client->calm = world->calm;
-    client->speaks_json = !world->calm && (kind == CLIENT_HONEST || kind == CLIENT_SLOW_READER) &&
-                          sim_below(world->sim, 3) == 0;
+    client->speaks_json = kind == CLIENT_WATCHER;
+    if (!world->calm && (kind == CLIENT_HONEST || kind == CLIENT_SLOW_READER))
+        client->speaks_json = sim_below(world->sim, 3) == 0;
     client->to_publish = channel == CHANNEL_RESULTS ? 0 : (unsigned)sim_below(world->sim, 12);
     client->has_token = !world->calm && kind == CLIENT_HONEST && sim_below(world->sim, 8) == 0;
     if (kind == CLIENT_MONITOR || kind == CLIENT_BROWSER)
         client->to_publish = 3;
-    else if (client->calm || client->speaks_json)
+    else if (client->calm || client->speaks_json || kind == CLIENT_EVENTS)
         client->to_publish = 0;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         client->last_of[i] = -1;
@@ -415,6 +427,7 @@ void client_start(struct client *client, struct world *world, enum client_kind k
 void client_fini(struct client *client) {
     link_close(&client->link);
     link_fini(&client->link);
+    client_end_events(client);
 }
 
 /* ---- together -------------------------------------------------------------------------------- */

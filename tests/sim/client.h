@@ -8,6 +8,7 @@
 #include "link.h"
 
 struct world;
+struct json_value;
 
 #define CLIENT_TABLE(ROW)                                     \
     ROW(HONEST)                                               \
@@ -25,6 +26,8 @@ struct world;
     ROW(IDLE)    /* connects and says nothing */              \
     ROW(CLOSING) /* closes in order, and may go on talking */ \
     ROW(BROWSER) /* plain HTTP, pipelined */                  \
+    ROW(EVENTS)  /* Server-Sent Events, plain or as gzip */   \
+    ROW(WATCHER) /* hears who comes and goes */               \
     ROW(MONITOR) /* the admin listener */                     \
     /* where the hub is under TLS */                          \
     ROW(UNAWARE)   /* speaks plain HTTP */                    \
@@ -53,6 +56,23 @@ struct seen {
     uint16_t number;
 };
 
+/* What a watcher knows of a member. */
+struct known {
+    uint64_t id;
+    bool was_there; /* in the answer */
+    bool came, went;
+};
+
+/* What a watcher has heard. */
+struct watch {
+    bool watching, answered;
+    bool blurred;   /* it was told that it had not been told everything */
+    bool has_count; /* of the last event */
+    uint64_t count; /* … or of the answer */
+    struct known known[2 * CLIENTS_MAX];
+    size_t known_count;
+};
+
 struct client {
     struct link link; /* the first field */
     struct world *world;
@@ -66,6 +86,11 @@ struct client {
     bool has_token;       /* which ends soon */
     bool speaks_json;     /* the subprotocol; it only listens */
     uint64_t next_offset; /* which it must hear next; 0: it is in no channel yet */
+    uint64_t id;          /* which it was told; 0: none */
+    struct watch watch;
+    bool wants_gzip;
+    void *inflater;       /* of events as gzip; NULL: plain */
+    struct buffer events; /* text that is no whole event yet */
     bool witness;         /* was in its channel when others published in peace */
     bool heard_close, said_close;
     bool failed; /* the connection broke, whoever did it */
@@ -87,6 +112,7 @@ void client_start(struct client *client, struct world *world, enum client_kind k
 void client_publish(struct client *client, unsigned count);
 
 bool client_is_open(const struct client *client);
+const char *client_channel_name(unsigned channel);
 
 void client_fini(struct client *client);
 
@@ -134,8 +160,30 @@ void client_send_frame(struct client *client, unsigned first_byte, struct bytes 
 /* Is it exactly what some client has sent to this channel? */
 void client_take_message(struct client *client, bool binary, struct bytes payload);
 
-/* client_dialog.c: takes a text of the subprotocol. */
+/* client_dialog.c: takes a text of the subprotocol, or the data of an event. */
 void client_take_object(struct client *client, struct bytes text);
+
+/* Of an object: is this member that text? a whole number, UINT64_MAX if it is none; a number
+ * written with 16 hexadecimal digits, 0 if it is none. */
+bool json_is(const struct json_value *object, const char *key, const char *text);
+uint64_t json_whole(const struct json_value *object, const char *key);
+uint64_t json_hex(const struct json_value *object, const char *key);
+
+/* ---- client_events.c: Server-Sent Events ----------------------------------------------------- */
+
+void client_ask_for_events(struct client *client);
+/* The head of the answer has come; then what follows. */
+void client_begin_events(struct client *client, const char *head);
+void client_take_events(struct client *client);
+void client_end_events(struct client *client);
+
+/* ---- client_watch.c: who is there ------------------------------------------------------------ */
+
+void client_begin_watch(struct client *client);
+void client_take_watched(struct client *client, const struct json_value *object);
+
+/* In peace: is what it has heard what is so? */
+bool client_watch_is_right(const struct client *client);
 
 /* Takes what has come: heads of responses, then frames. */
 void client_take(struct client *client);

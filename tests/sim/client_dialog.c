@@ -2,28 +2,42 @@
  * What a client of the subprotocol hears. It is told offsets, so it knows exactly what it missed:
  * every gap between two messages is what it was told in between, no more and no less.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "client.h"
 #include "digest/base64.h"
 #include "world.h"
 #include "json/document.h"
 
-static bool is(const struct json_value *value, const char *text) {
+bool json_is(const struct json_value *object, const char *key, const char *text) {
+    const struct json_value *value = json_member(object, key);
     return value != NULL && value->type == JSON_STRING && bytes_equal(value->text, bytes_of(text));
 }
 
-static uint64_t number_of(const struct json_value *object, const char *key) {
+uint64_t json_whole(const struct json_value *object, const char *key) {
     const struct json_value *value = json_member(object, key);
     return value != NULL && value->type == JSON_NUMBER ? (uint64_t)value->number : UINT64_MAX;
+}
+
+uint64_t json_hex(const struct json_value *object, const char *key) {
+    const struct json_value *value = json_member(object, key);
+    char digits[17] = "";
+    if (value == NULL || value->type != JSON_STRING || value->text.size != sizeof digits - 1)
+        return 0;
+    memcpy(digits, value->text.data, sizeof digits - 1);
+    return strtoull(digits, NULL, 16);
 }
 
 static void take_subscribed(struct client *client, const struct json_value *object) {
     if (client->next_offset != 0)
         world_fail(client->world, "client %u is told twice where it begins", client->number);
-    client->next_offset = number_of(object, "offset") + 1;
+    client->next_offset = json_whole(object, "offset") + 1;
+    client->id = json_hex(object, "client"); /* where it is known who is there */
 }
 
 static void take_skipped(struct client *client, const struct json_value *object) {
-    uint64_t missed = number_of(object, "missed"), offset = number_of(object, "offset");
+    uint64_t missed = json_whole(object, "missed"), offset = json_whole(object, "offset");
     if (client->next_offset == 0 || missed == 0 || client->next_offset + missed != offset + 1)
         world_fail(client->world, "client %u, who wants %llu, has missed %llu up to %llu",
                    client->number, (unsigned long long)client->next_offset,
@@ -47,19 +61,18 @@ static void take_payload(struct client *client, const struct json_value *object)
 }
 
 static void take_object(struct client *client, const struct json_value *object) {
-    const struct json_value *type = json_member(object, "type");
-    if (is(type, "subscribed")) {
+    if (json_is(object, "type", "subscribed")) {
         take_subscribed(client, object);
-    } else if (is(type, "skipped")) {
+    } else if (json_is(object, "type", "skipped")) {
         take_skipped(client, object);
-    } else if (is(type, "message")) {
-        if (client->next_offset == 0 || number_of(object, "offset") != client->next_offset)
+    } else if (json_is(object, "type", "message")) {
+        if (client->next_offset == 0 || json_whole(object, "offset") != client->next_offset)
             world_fail(client->world, "client %u, who wants message %llu, got %llu", client->number,
                        (unsigned long long)client->next_offset,
-                       (unsigned long long)number_of(object, "offset"));
+                       (unsigned long long)json_whole(object, "offset"));
         client->next_offset++;
         take_payload(client, object);
-    } else if (!is(type, "error") ||
+    } else if (!json_is(object, "type", "error") ||
                !(world_was_short_of_memory(client->world) || client->has_token)) {
         world_fail(client->world, "client %u does not understand what it hears", client->number);
     }
@@ -72,6 +85,9 @@ void client_take_object(struct client *client, struct bytes text) {
         world_fail(client->world, "client %u got what is no JSON", client->number);
         return;
     }
-    take_object(client, document.values);
+    if (client->kind == CLIENT_WATCHER)
+        client_take_watched(client, document.values);
+    else
+        take_object(client, document.values);
     json_document_fini(&document);
 }

@@ -216,6 +216,8 @@ static int take_head(struct client *client, size_t *body) {
     if (status != 101 && in->size < size + *body)
         return 0;
     buffer_consume(in, size);
+    if (status == 200 && client->kind == CLIENT_EVENTS)
+        client_begin_events(client, head);
     return status;
 }
 
@@ -230,6 +232,10 @@ static bool take_response(struct client *client) {
             world_fail(world, "client %u was let in without TLS", client->number);
         client->upgraded = true;
         world_saw(world, SOMETIMES_HANDSHAKE);
+        return true;
+    }
+    if (status == 200 && client->kind == CLIENT_EVENTS) {
+        client->upgraded = true;
         return true;
     }
     buffer_consume(&client->link.in, body);
@@ -247,8 +253,17 @@ static bool take_response(struct client *client) {
     return true;
 }
 
+/* False: nothing more can be taken for now. */
+static bool take_one(struct client *client) {
+    if (!client->upgraded)
+        return take_response(client);
+    if (client->kind != CLIENT_EVENTS)
+        return take_one_frame(client);
+    client_take_events(client);
+    return false;
+}
+
 void client_take(struct client *client) {
-    while (!client->world->failed && link_is_open(&client->link) &&
-           (client->upgraded ? take_one_frame(client) : take_response(client)))
+    while (!client->world->failed && link_is_open(&client->link) && take_one(client))
         ;
 }

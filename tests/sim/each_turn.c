@@ -14,7 +14,8 @@ enum {
     OF_CLIENT = 20 * KIB, /* beside messages: a request's head, what is to be answered, objects */
     OF_FETCH = 96 * KIB,  /* a response's head, the body on its way to the pool, texts, objects */
     OF_TLS = 4096 * KIB,  /* the library's tables of curve points, for the thread */
-    AROUND_MESSAGE = 128, /* what a prefix, a name and a frame add to one */
+    OF_DEFLATER = 280 * KIB, /* of each worker, when somebody has asked for gzip */
+    AROUND_MESSAGE = 128,    /* what a prefix, a name and a frame add to one */
 };
 
 /* ---- channels -------------------------------------------------------------------------------- */
@@ -63,9 +64,13 @@ static void check_channels(struct world *world) {
 static size_t allowed(const struct world *world) {
     size_t open = 0, tls = world->secure || world->under_tls ? OF_TLS : 0;
     bool all = !world->calm || world->asked_to_stop != 0; /* an end is heard late */
-    for (size_t i = 0; i < world->client_count; i++)
+    bool gzip = false;
+    for (size_t i = 0; i < world->client_count; i++) {
         open += all || link_is_open(&world->clients[i].link);
-    return world->start_bytes + tls + (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +
+        gzip |= world->clients[i].wants_gzip;
+    }
+    return world->start_bytes + tls + (gzip ? world->worker_count * OF_DEFLATER : 0) +
+           (open + 1) * (OF_CLIENT + 2 * world->config.hub.max_message) +
            world->url_count * OF_FETCH;
 }
 

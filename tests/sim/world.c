@@ -62,13 +62,16 @@ static void append_urls(struct world *world, struct buffer *text) {
         buffer_format(text, "%s\"%s\"", i == 0 ? "" : ", ", world->urls[i].text);
 }
 
-static void append_channel(struct sim *sim, struct buffer *text, const char *name,
+static void append_channel(struct world *world, struct buffer *text, const char *name,
                            const char *publish) {
+    struct sim *sim = world->sim;
     static const unsigned messages[] = {8, 8, 10000};
-    buffer_format(text,
-                  "\"%s\": {\"publish\": \"%s\", \"retain\": {\"bytes\": \"64KiB\", "
-                  "\"messages\": %u, \"age\": \"%s\"}}",
-                  name, publish, messages[sim_below(sim, 3)], sim_below(sim, 3) == 0 ? "2s" : "1h");
+    buffer_format(
+        text,
+        "\"%s\": {\"publish\": \"%s\", \"presence\": %s, \"retain\": {\"bytes\": \"64KiB\", "
+        "\"messages\": %u, \"age\": \"%s\"}}",
+        name, publish, world->presence ? "true" : "false", messages[sim_below(sim, 3)],
+        sim_below(sim, 3) == 0 ? "2s" : "1h");
 }
 
 static void append_listeners(struct world *world, struct buffer *text) {
@@ -126,11 +129,11 @@ static void write_config(struct world *world, struct buffer *text) {
                   "\"controls_per_second\": 16}, \"channels\": {",
                   (unsigned)SIM_PROXY_HOST, slow_readers[sim_below(sim, 4)], connections,
                   world->crowded ? 2 : 0);
-    append_channel(sim, text, "chat", "anyone");
+    append_channel(world, text, "chat", "anyone");
     buffer_append_text(text, ", ");
-    append_channel(sim, text, "news", "anyone");
+    append_channel(world, text, "news", "anyone");
     buffer_append_text(text, ", ");
-    append_channel(sim, text, "results", "token");
+    append_channel(world, text, "results", "token");
     buffer_append_text(text, "}}, \"log\": {\"level\": \"error\", \"format\": \"json\"}}");
 }
 
@@ -243,20 +246,30 @@ static void ask_to_stop(struct world *world) {
 
 /* ---- clients --------------------------------------------------------------------------------- */
 
+static enum client_kind draw_kind(struct world *world) {
+    struct sim *sim = world->sim;
+    if (sim_below(sim, 3) == 0)
+        return CLIENT_HONEST;
+    if (world->under_tls && sim_below(sim, 4) == 0)
+        return (enum client_kind)(CLIENT_EVERYWHERE +
+                                  sim_below(sim, CLIENT_KINDS - CLIENT_EVERYWHERE));
+    if (world->presence && sim_below(sim, 6) == 0)
+        return CLIENT_WATCHER;
+    return (enum client_kind)sim_below(sim, CLIENT_EVERYWHERE);
+}
+
 static void add_client(void *context) {
     struct world *world = context;
     if (world->calm || world->asked_to_stop != 0)
         return;
     unsigned number = (unsigned)world->client_count++;
-    enum client_kind kind =
-        sim_below(world->sim, 3) == 0
-            ? CLIENT_HONEST
-            : (enum client_kind)sim_below(world->sim,
-                                          world->under_tls ? CLIENT_KINDS : CLIENT_EVERYWHERE);
+    enum client_kind kind = draw_kind(world);
     unsigned channel = sim_below(world->sim, 8) == 0   ? CHANNEL_RESULTS
                        : sim_below(world->sim, 2) == 0 ? CHANNEL_CHAT
                                                        : CHANNEL_NEWS;
-    if (channel == CHANNEL_RESULTS && kind == CLIENT_EAGER)
+    bool cannot = (kind == CLIENT_EAGER && channel == CHANNEL_RESULTS) ||
+                  (kind == CLIENT_WATCHER && !world->presence);
+    if (cannot)
         kind = CLIENT_HONEST;
     client_start(&world->clients[number], world, kind, number, channel);
 }
@@ -268,6 +281,11 @@ static void add_calm_clients(struct world *world) {
                      i == 2 * CALM_CLIENTS ? CLIENT_MONITOR : CLIENT_HONEST, number,
                      i % 2 == 0 ? CHANNEL_CHAT : CHANNEL_NEWS);
     }
+    if (!world->presence)
+        return;
+    unsigned number = (unsigned)world->client_count++;
+    client_start(&world->clients[number], world, CLIENT_WATCHER, number,
+                 (unsigned)sim_below(world->sim, CHANNELS));
 }
 
 static bool counts(const struct client *client) {
@@ -319,6 +337,11 @@ static const char *missing(struct world *world) {
         const struct client *client = &world->clients[i];
         if (client->calm && client->kind == CLIENT_MONITOR && client->answers < 3)
             return "a monitor has no answer";
+        if (client->calm && client->kind == CLIENT_WATCHER && !client->watch.answered)
+            return "a watcher has no answer";
+        if (client->kind == CLIENT_WATCHER && client_is_open(client) &&
+            !client_watch_is_right(client))
+            return "a watcher does not know who is there";
         if (!counts(client))
             continue;
         if (!client->upgraded)
@@ -548,6 +571,7 @@ static void draw_world(struct world *world) {
     world->worker_count = 1 + (unsigned)sim_below(sim, SIM_WORKERS_MAX);
     world->crowded = sim_below(sim, 8) == 0;
     world->proxied = sim_below(sim, 4) == 0;
+    world->presence = sim_below(sim, 2) == 0;
     world->calm_rounds_wanted = sim_below(sim, 4) == 0 ? 3 : 1;
     world->url_count = sim_below(sim, URLS_MAX + 1);
     world->secure = sim_below(sim, 8) == 0;

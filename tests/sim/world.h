@@ -51,6 +51,11 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(SHORT_RESULT, "a result's line found no memory")            \
     ROW(PING_ANSWERED, "a client's ping was answered")              \
     ROW(CLIENT_PINGED, "a client was pinged")                       \
+    ROW(PRESENCE, "a watcher was told who is there")                \
+    ROW(JOINED, "… who has come")                                   \
+    ROW(LEFT, "… who has gone")                                     \
+    ROW(PRESENCE_SKIPPED, "… that it had missed some of it")        \
+    ROW(GZIP_EVENTS, "events came as gzip")                         \
     ROW(TLS_OPENED, "the hub's TLS was entered")                    \
     ROW(TLS_REFUSED, "a handshake with the hub's TLS failed")       \
     ROW(TLS_RESUMED, "… was resumed by a ticket")                   \
@@ -108,6 +113,7 @@ struct world {
     bool proxy_refuses;
     bool redirects; /* one of the URLs is one */
     bool crowded;   /* fewer connections are allowed than there are clients */
+    bool presence;  /* who is in the channels is known */
     bool proxied;   /* the hub's clients come through a proxy */
     uint64_t asked_to_stop;
     /* the hub's clients */

@@ -1,6 +1,7 @@
 /* Scenarios of the hub: accepting, joining, publishing, closing, ending. */
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "hub/hub.h"
 #include "machine.h"
@@ -21,6 +22,7 @@ static unsigned published; /* in the service's name, and accepted */
 static struct channel_settings channel_settings(void *context, struct bytes name) {
     (void)context;
     return (struct channel_settings){.prefix = bytes_equal(name, bytes_of("chat")),
+                                     .presence = bytes_equal(name, bytes_of("room")),
                                      .retain_bytes = 64 * 1024,
                                      .retain_messages = 1000,
                                      .retain_age = 3600 * SECOND};
@@ -280,6 +282,105 @@ static void verify_shutdown(void) {
         TORTURE_CHECK(peer_has_frame(second, "goodbye") && second->close_code == 1001);
 }
 
+/* ---- scenarios: who is there ------------------------------------------------------------------
+ */
+
+static void prepare_watched(void) {
+    struct hub_options with = options;
+    with.max_subscriptions = 4;
+    way = NULL;
+    open_hub_with(&with);
+    first = peer_connect(port, false);
+    peer_say_text(first, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                         "Sec-WebSocket-Protocol: ringcast.v1.json\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    peer_say_frame(first, 0x81, "{\"type\":\"watch\",\"channel\":\"room\"}");
+    torture_wait(peer_has_heard(first, "watching"));
+    second = join("room");
+    torture_wait(peer_has_heard(first, "\"count\":1"));
+}
+
+/* One comes, one goes, and it is asked who is there. */
+static void act_watched(void) {
+    third = begin_joining("room");
+    peer_say_frame(second, 0x88, "\x03\xe8");
+    peer_say_frame(first, 0x81, "{\"type\":\"presence\",\"channel\":\"room\"}");
+}
+
+static bool watched_settled(void) {
+    return second->ended && (third->ended || third->frames_at > 0);
+}
+
+/* Whatever could not be told: when the next have come, the number that is told is right. */
+static void verify_watched(void) {
+    char right[32];
+    if (torture_failures() == 0)
+        torture_wait(peer_has_heard(first, "leave") && peer_has_heard(first, "members"));
+    struct peer *fourth = join("room"), *fifth = join("room");
+    snprintf(right, sizeof right, "\"count\":%d", third->ended ? 2 : 3);
+    torture_wait(first->ended || peer_has_heard(first, right));
+    TORTURE_CHECK(!fourth->ended && !fifth->ended);
+    check_hub_serves();
+}
+
+/* ---- scenarios: events as gzip ----------------------------------------------------------------
+ */
+
+/* Is this in what was heard behind the head? */
+static bool has_inflated(const struct peer *peer, const char *text) {
+    static uint8_t plain[65536];
+    const uint8_t *head = memmem(peer->heard, peer->heard_size, "\r\n\r\n", 4);
+    if (head == NULL || !peer_has_heard(peer, "Content-Encoding: gzip"))
+        return false;
+    size_t before = (size_t)(head - peer->heard) + 4;
+    z_stream stream = {.next_in = (uint8_t *)peer->heard + before,
+                       .avail_in = (uInt)(peer->heard_size - before),
+                       .next_out = plain,
+                       .avail_out = sizeof plain};
+    TORTURE_CHECK(inflateInit2(&stream, 16 + MAX_WBITS) == Z_OK);
+    int status = inflate(&stream, Z_SYNC_FLUSH);
+    TORTURE_CHECK(status == Z_OK || status == Z_BUF_ERROR);
+    size_t size = sizeof plain - stream.avail_out;
+    inflateEnd(&stream);
+    return memmem(plain, size, text, strlen(text)) != NULL;
+}
+
+static void prepare_events(void) {
+    struct hub_options with = options;
+    with.compression = true;
+    way = NULL;
+    open_hub_with(&with);
+    second = join("news");
+}
+
+static void ask_for_events(struct peer *peer) {
+    peer_say_text(peer, "GET /channels/news/events HTTP/1.1\r\nHost: a\r\n"
+                        "Accept-Encoding: gzip\r\n\r\n");
+}
+
+static void act_events(void) {
+    first = peer_connect(port, false);
+    ask_for_events(first);
+    peer_say_frame(second, 0x81, "an event");
+}
+
+static bool events_settled(void) {
+    return first->ended || has_inflated(first, "subscribed");
+}
+
+static void verify_events(void) {
+    struct peer *speaker = join("news");
+    peer_say_frame(speaker, 0x81, "one more");
+    torture_wait(first->ended || has_inflated(first, "one more"));
+    third = peer_connect(port, false);
+    ask_for_events(third);
+    torture_wait(has_inflated(third, "subscribed"));
+    peer_say_frame(speaker, 0x81, "and the last");
+    torture_wait(has_inflated(third, "and the last"));
+    check_hub_serves();
+}
+
 /* ---- scenarios: under TLS ---------------------------------------------------------------------
  */
 
@@ -346,6 +447,8 @@ const struct scenario hub_scenarios[] = {
     {"protocol_error", prepare_three, act_protocol_error, first_settled, verify_publish, close_hub},
     {"half_close", prepare_three, act_half_close, first_settled, check_hub_serves, close_hub},
     {"shutdown", prepare_three, act_shutdown, shutdown_settled, verify_shutdown, close_hub},
+    {"watched", prepare_watched, act_watched, watched_settled, verify_watched, close_hub},
+    {"events", prepare_events, act_events, events_settled, verify_events, close_hub},
     {"wss", prepare_secure, act_secure, secure_settled, verify_secure, close_secure},
     {0},
 };
