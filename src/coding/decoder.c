@@ -83,12 +83,12 @@ enum error decoder_new(const enum coding *codings, size_t count, uint64_t limit,
     *decoder = (struct decoder){.limit = limit, .drained = true};
     decoder->budget.most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE / count;
     for (size_t i = 0; i < count; i++) {
-        decoder->stages[i] = open_stage(codings[count - 1 - i], &decoder->budget);
-        if (decoder->stages[i] == NULL) {
+        struct stage *stage = open_stage(codings[count - 1 - i], &decoder->budget);
+        if (stage == NULL) {
             decoder_free(decoder);
             return ERROR_NO_MEMORY;
         }
-        decoder->count++;
+        decoder->stages[decoder->count++] = stage;
     }
     *out = decoder;
     return ERROR_NONE;

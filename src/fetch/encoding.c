@@ -118,6 +118,14 @@ static const struct difference *difference_of(enum encoding encoding, uint8_t by
     return NULL;
 }
 
+/* The C library lets these bytes pass as control characters; to the standard they are nothing. They
+ * stand behind no lead byte either. */
+static bool means_nothing(enum encoding encoding, uint8_t byte) {
+    if (encoding == ENCODING_EUC_JP)
+        return byte >= 0x80 && byte <= 0x9F && byte != 0x8E && byte != 0x8F;
+    return encoding == ENCODING_BIG5 && byte == 0x80;
+}
+
 /*
  * Takes what the converter refused off the text and appends what it stands for. A bad pair takes
  * its second byte along unless that is ASCII, which may be markup.
@@ -133,18 +141,21 @@ static enum error convert_refused(enum encoding encoding, struct bytes *text, st
     else if (kind == WINDOWS && byte >= 0x80 && byte <= 0x9F)
         code_point = byte;
     else if (kind == MULTIPLE_BYTES && byte > 0x80 && byte < 0xFF && text->size > 1 &&
-             text->data[1] >= 0x80)
+             text->data[1] >= 0x80 && !means_nothing(encoding, byte))
         used = 2;
     *text = bytes_after(*text, used);
     return append_code_point(out, code_point);
 }
 
-/* What comes before the next byte that a single-byte converter reads in its own way. */
+static bool is_disputed(enum encoding encoding, uint8_t byte) {
+    return conversions[encoding].kind == SINGLE_BYTE ? difference_of(encoding, byte) != NULL
+                                                     : means_nothing(encoding, byte);
+}
+
+/* What comes before the next byte that the converter reads in its own way. */
 static struct bytes undisputed(enum encoding encoding, struct bytes text) {
     size_t count = 0;
-    if (conversions[encoding].kind != SINGLE_BYTE)
-        return text;
-    while (count < text.size && difference_of(encoding, text.data[count]) == NULL)
+    while (count < text.size && !is_disputed(encoding, text.data[count]))
         count++;
     return bytes_make(text.data, count);
 }

@@ -234,6 +234,12 @@ static void conversion_follows_the_standard(void **state) {
     check_conversion(ENCODING_WINDOWS_1252, LITERAL("\x81\x9D"), "\xC2\x81\xC2\x9D");
     check_conversion(ENCODING_WINDOWS_1251, LITERAL("\x98\xC0"), "\xC2\x98А");
     check_conversion(ENCODING_WINDOWS_874, LITERAL("\x81\xA1"), "\xC2\x81ก");
+    check_conversion(ENCODING_SHIFT_JIS, LITERAL("\x80z"), "\xC2\x80z");
+    check_conversion(ENCODING_GBK, LITERAL("\x80z"), "€z");
+    check_conversion(ENCODING_BIG5, LITERAL("a\x80z"), "a�z");
+    check_conversion(ENCODING_BIG5, LITERAL("\xA4\x80\xA4\xA4"), "�中");
+    check_conversion(ENCODING_EUC_JP, LITERAL("a\x81z\x8D\x90\xA5\xBD"), "a�z��ソ");
+    check_conversion(ENCODING_EUC_JP, LITERAL("\xA5\x9F\x8E\xB1"), "�ｱ");
 }
 
 static void malformed_is_replaced(void **state) {
