@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from support.certificates import Authority, server_context
-from support.origin import origin, page, response
+from support.origin import listening, origin, page, response
 from test_fetch import fetch, kinds, results
 
 
@@ -193,11 +193,8 @@ async def the_world(way):
                 writer.write(response(b"", *fields,
                                       status="302 Found" if at + 1 < len(way) else "200 OK"))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", came
-    finally:
-        server.close()
+    async with listening(serve) as port:
+        yield f"http://127.0.0.1:{port}", came
 
 
 async def with_ringcast(processes, url, proxy):

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from support.certificates import Authority
-from support.origin import Nginx, origin, page, response
+from support.origin import Nginx, listening, origin, page, response
 from test_fetch import fetch, kinds, results
 
 
@@ -36,10 +36,8 @@ async def pump(reader, writer):
 async def proxy():
     """A proxy of this machine that passes on CONNECT, and answers all else with what it was asked."""
     seen = Proxy()
-    tasks = set()
 
     async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -57,15 +55,8 @@ async def proxy():
                 return
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    seen.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(serve) as seen.port:
         yield seen
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture(scope="module")

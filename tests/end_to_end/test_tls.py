@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from support.certificates import Authority, server_context, tls_server
-from support.origin import Nginx, free_port, page, response
+from support.origin import Nginx, free_port, listening, page, response
 from support.process import eventually
 from support.service import write_config
 
@@ -175,9 +175,7 @@ async def test_a_server_that_does_not_speak_tls(processes, authority):
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(plain) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/")
     assert result["error"]["kind"] == "tls" and result["sha256"] is None
 
@@ -187,9 +185,7 @@ async def test_a_handshake_that_never_ends_times_out(processes, authority):
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(silent) as port:
         result, = await fetch(processes, authority, f"https://localhost:{port}/",
                               timeout={"connect": "200ms"})
     assert result["error"]["kind"] == "timeout"

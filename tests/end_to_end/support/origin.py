@@ -138,16 +138,36 @@ class Origin:
 
 
 @contextlib.asynccontextmanager
+async def listening(serve):
+    """
+    A server on a free port of 127.0.0.1, which is what one gets. serve(reader, writer) runs for each
+    connection, and is cancelled at the end.
+    """
+    tasks = set()
+
+    async def run(reader, writer):
+        tasks.add(asyncio.current_task())
+        await serve(reader, writer)
+
+    server = await asyncio.start_server(run, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
 async def origin(handler):
     """
     An origin on a free port. handler(path, writer) writes what it likes for each request; while it
     says something true, the connection is kept for the next.
     """
     seen = Origin()
-    tasks = set()
 
     async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
         seen.connections += 1
         connection = seen.connections
         seen.open += 1
@@ -165,15 +185,8 @@ async def origin(handler):
             writer.close()
         seen.open -= 1
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    seen.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(serve) as seen.port:
         yield seen
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def for_ever():
