@@ -1,7 +1,9 @@
 """wss and https: real TLS clients, several certificates, and clients that misbehave."""
 
 import asyncio
+import json
 import os
+import signal
 import socket
 import ssl
 
@@ -9,8 +11,9 @@ import pytest
 import websockets
 
 from support.certificates import Authority
+from support.dialog import SUBPROTOCOL
 from support.process import PATIENCE, SANITIZED, eventually
-from support.service import merged, start_service
+from support.service import merged, start_service, write_config
 from support.wire import TEXT, Connection, close_frame, frame, handshake, join
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -380,3 +383,85 @@ async def test_readers_that_do_not_read_are_bounded(processes, identity, policy)
         reader.abort()
 
 
+# ---- accounting ------------------------------------------------------------------------------------
+
+MESSAGES, SIZE = 400, 16 * 1024  # more than sockets hold for who does not read
+QUICK, SLOW = 12, 8
+
+
+class Reader:
+    """Speaks the subprotocol: what it is not sent it is told. A slow one has a narrow socket."""
+
+    def __init__(self, slow):
+        self.slow = slow
+        self.offsets, self.missed = [], 0
+
+    async def join(self, service, context):
+        raw = socket.socket()
+        if self.slow:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, service.hub)
+        self.client = await connect(service, context, sock=raw, subprotocols=[SUBPROTOCOL],
+                                    max_queue=1, ping_interval=None, compression=None)
+        await self.client.send(json.dumps({"type": "subscribe", "channel": "a"}))
+        assert json.loads(await receive(self.client))["type"] == "subscribed"
+
+    async def read(self):
+        while len(self.offsets) + self.missed < MESSAGES:
+            received = json.loads(await receive(self.client))
+            if received["type"] == "skipped":
+                self.missed += received["missed"]
+                continue
+            assert received["offset"] == len(self.offsets) + self.missed + 1, received["offset"]
+            assert received["text"] == f"{received['offset']:0{SIZE}}"
+            self.offsets.append(received["offset"])
+
+
+async def publish_numbers(service, first, last):
+    async with await SecureConnection.open_tls(service.hub) as speaker:
+        for number in range(first, last + 1):
+            speaker.send(f"POST /channels/a HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n"
+                         f"{number:0{SIZE}}".encode())
+            assert (await speaker.response()).status == 201
+
+
+async def test_every_message_is_accounted_for_under_tls(processes, authority, identity):
+    """Readers that read at once, and those that begin to when all has been said; in the middle the
+    certificate is another one."""
+    newer = authority.issue("localhost")
+    config = {"workers": 2, "admin": {"listen": "localhost:0"}, "hub": {
+        "listen": "127.0.0.1:0", "tls": tls_of(identity), "progress_timeout": "60s",
+        "channels": {"a": {"publish": "anyone", "slow_reader": "skip",
+                           "retain": {"bytes": "256KiB"}}}}}
+    service = start_service(processes, config)
+    readers = [Reader(number < SLOW) for number in range(SLOW + QUICK)]
+    for reader in readers:
+        await reader.join(service, trust(authority))
+    reading = [asyncio.create_task(reader.read()) for reader in readers if not reader.slow]
+    await publish_numbers(service, 1, MESSAGES // 2)
+    async with await SecureConnection.open_tls(service.hub) as connection:
+        assert connection.certificate() == der_of(identity)
+    write_config(processes.folder, merged(config, {"hub": {"tls": tls_of(newer)}}))
+    service.signal(signal.SIGHUP)
+    await asyncio.to_thread(service.stdout.wait_until, lambda output: any(
+        "config: reloaded" in line for line in output.lines()))
+    async with await SecureConnection.open_tls(service.hub) as connection:
+        assert connection.certificate() == der_of(newer)
+    await publish_numbers(service, MESSAGES // 2 + 1, MESSAGES)
+    await asyncio.gather(*reading, *(reader.read() for reader in readers if reader.slow))
+    assert any(reader.missed > 0 for reader in readers if reader.slow)
+    for reader in readers:
+        await reader.client.close()
+
+    async def nobody_is_left():
+        return await service.metric('ringcast_channel_subscribers{channel="a"}') == 0
+
+    await eventually(nobody_is_left)
+    metrics = await service.metrics()
+    named = {key: metrics[f'ringcast_channel_{key}_total{{channel="a"}}']
+             for key in ("published", "delivered", "skipped", "own", "abandoned", "due")}
+    assert named["published"] == MESSAGES and named["own"] == named["abandoned"] == 0
+    assert named["due"] == MESSAGES * len(readers)
+    assert named["delivered"] == sum(len(reader.offsets) for reader in readers)
+    assert named["skipped"] == sum(reader.missed for reader in readers)
