@@ -2,60 +2,31 @@
  * The chat client: what is typed goes to a channel, what comes from there is printed. Who is at a
  * terminal types in a line editor, and is connected again when the connection breaks.
  *   opened, joined      there is a connection; who is there is told what was said before
- *   input_ready         lines are said
+ *   chat_take_input     lines are said (chat_input.c)
  *   received            messages are printed, above the line that is being typed
  *   connection_ended    once more, after a pause; or the end
- *   leave               'exit', 'quit', the end of the input: when everything has arrived
- *   finish              the rest is put away
+ *   chat_leave          'exit', 'quit', the end of the input: when everything has arrived
+ *   chat_finish         the rest is put away
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "chat_arguments.h"
-#include "chat_screen.h"
-#include "chat_session.h"
+#include "chat.h"
 #include "chat_terminal.h"
 #include "command.h"
-#include "loop/signals.h"
 #include "output.h"
 #include "workers.h"
 #include "ws/close.h"
 
 enum {
     DNS_SECONDS = 5,
-    READ_SIZE = 64 * 1024,
     HISTORY_AT_TERMINAL = 20,
     PAUSE_FIRST_MS = 500, /* the bound of the first pause before another connection */
     PAUSE_LONGEST_MS = 30000,
 };
-
-struct chat {
-    struct loop *loop;
-    struct chat_arguments arguments;
-    struct resolver *resolver;
-    struct scope dialling;
-    struct chat_connection connection;
-    struct chat_session session;
-    struct signals signals;
-    struct operation input; /* waits for standard input */
-    struct buffer lines;    /* read, but not taken yet */
-    bool input_ended;
-    struct chat_screen screen;
-    bool at_terminal;   /* it was one at the start */
-    struct timer pause; /* before another connection */
-    unsigned failures;  /* in a row */
-    bool was_joined;
-    bool leaving; /* when everything has arrived */
-    bool finished;
-    int exit_code;
-};
-
-static void await_input(struct chat *chat);
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -74,13 +45,13 @@ static void dialling_ended(struct scope *scope) {
     resolver_close(chat->resolver, resolver_closed, chat);
 }
 
-static void finish_if_idle(struct chat *chat) {
+void chat_finish_if_idle(struct chat *chat) {
     if (chat->finished && !operation_is_armed(&chat->input) &&
         chat->connection.state == CHAT_CONNECTION_CLOSED)
         scope_join(&chat->dialling);
 }
 
-static void finish(struct chat *chat, int exit_code) {
+void chat_finish(struct chat *chat, int exit_code) {
     if (chat->finished)
         return;
     chat->finished = true;
@@ -91,12 +62,12 @@ static void finish(struct chat *chat, int exit_code) {
     ring_cancel(chat->loop->ring, &chat->input);
     if (chat->connection.state != CHAT_CONNECTION_CLOSED)
         chat_connection_leave(&chat->connection);
-    finish_if_idle(chat);
+    chat_finish_if_idle(chat);
 }
 
-static void print_line(struct chat *chat, struct bytes text) {
+void chat_print(struct chat *chat, struct bytes text) {
     if (!chat_screen_print(&chat->screen, text))
-        finish(chat, EXIT_SOME_FAILED);
+        chat_finish(chat, EXIT_SOME_FAILED);
 }
 
 /* ---- leaving --------------------------------------------------------------------------------- */
@@ -112,115 +83,15 @@ static void leave_if_settled(struct chat *chat) {
                               (chat->was_joined && chat_session_is_settled(&chat->session)))) {
         if (!chat_session_is_settled(&chat->session))
             output_complain("%zu lines were not sent", chat->session.said_count);
-        finish(chat, chat_session_is_settled(&chat->session) ? EXIT_ALL_WELL : EXIT_SOME_FAILED);
+        chat_finish(chat,
+                    chat_session_is_settled(&chat->session) ? EXIT_ALL_WELL : EXIT_SOME_FAILED);
     }
 }
 
-static void leave(struct chat *chat) {
+void chat_leave(struct chat *chat) {
     chat->leaving = true;
     leave_if_settled(chat);
 }
-
-/* ---- what is typed --------------------------------------------------------------------------- */
-
-static bool says_leave(struct bytes line) {
-    return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
-           bytes_equal_ignoring_case(line, bytes_of("quit"));
-}
-
-static void take_line(struct chat *chat, struct bytes line) {
-    if (line.size > 0 && line.data[line.size - 1] == '\r')
-        line.size--;
-    if (says_leave(line))
-        leave(chat);
-    else if (line.size > 0 && !utf8_is_valid(line))
-        chat_screen_say(&chat->screen, "a line that is not UTF-8 was not sent");
-    else if (line.size > 0 && chat_session_say(&chat->session, line) != ERROR_NONE)
-        finish(chat, EXIT_SOME_FAILED);
-}
-
-static bool takes_lines(const struct chat *chat) {
-    return !chat->leaving && !chat->finished && !chat_session_is_full(&chat->session);
-}
-
-/* Shows at a terminal what was said, since it does not come back. */
-static void take_edited_line(struct chat *chat, struct bytes line) {
-    struct buffer shown = {0};
-    if (line.size > 0 && buffer_append_text(&shown, "> ") == ERROR_NONE &&
-        buffer_append(&shown, line.data, line.size) == ERROR_NONE)
-        print_line(chat, buffer_bytes(&shown));
-    buffer_fini(&shown);
-    take_line(chat, line);
-}
-
-static void take_keys(struct chat *chat) {
-    struct bytes rest = buffer_bytes(&chat->lines), line;
-    while (takes_lines(chat) && rest.size > 0) {
-        enum line_event event = line_editor_next(&chat->screen.editor, &rest, &line);
-        if (event == LINE_DONE)
-            take_edited_line(chat, line);
-        else if (event == LINE_END)
-            chat->input_ended = true;
-        else if (event == LINE_SUSPEND)
-            chat_terminal_suspend();
-        else if (event == LINE_FAILED)
-            finish(chat, EXIT_SOME_FAILED);
-        if (event == LINE_END)
-            break;
-    }
-    buffer_consume(&chat->lines, chat->lines.size - rest.size);
-    chat_screen_draw(&chat->screen);
-}
-
-static void take_lines(struct chat *chat) {
-    struct bytes rest = buffer_bytes(&chat->lines);
-    const uint8_t *newline;
-    while (takes_lines(chat) && rest.size > 0 &&
-           (newline = memchr(rest.data, '\n', rest.size)) != NULL) {
-        size_t size = (size_t)(newline - rest.data);
-        take_line(chat, bytes_make(rest.data, size));
-        rest = bytes_after(rest, size + 1);
-    }
-    if (chat->input_ended && takes_lines(chat)) {
-        take_line(chat, rest);
-        rest.size = 0;
-    }
-    buffer_consume(&chat->lines, chat->lines.size - rest.size);
-}
-
-/* Goes on with what was read, and reads more when that is used up. */
-static void take_input(struct chat *chat) {
-    if (chat->at_terminal)
-        take_keys(chat);
-    else
-        take_lines(chat);
-    if (chat->input_ended && takes_lines(chat))
-        leave(chat);
-    else if (!chat->input_ended && takes_lines(chat) && !operation_is_armed(&chat->input))
-        await_input(chat);
-}
-
-static void await_input(struct chat *chat) {
-    ring_poll(chat->loop->ring, &chat->input, STDIN_FILENO, POLL_FOR_READING);
-}
-
-static void input_ready(struct operation *operation, const struct completion *completion) {
-    struct chat *chat = container_of(operation, struct chat, input);
-    if (chat->finished) {
-        finish_if_idle(chat);
-        return;
-    }
-    ssize_t size = -1;
-    if (completion->error == ERROR_NONE && buffer_reserve(&chat->lines, READ_SIZE) == ERROR_NONE)
-        size = read(STDIN_FILENO, chat->lines.data + chat->lines.size, READ_SIZE);
-    if (size > 0)
-        chat->lines.size += (size_t)size;
-    else if (size == 0 || (errno != EINTR && errno != EAGAIN))
-        chat->input_ended = true;
-    take_input(chat);
-}
-
-static const struct handler input_handler = {"chat_input", input_ready};
 
 /* ---- what comes ------------------------------------------------------------------------------ */
 
@@ -234,7 +105,7 @@ static void joined(struct chat_session *session) {
         chat_screen_say(&chat->screen,
                         chat->was_joined ? "connected again" : "connected; 'exit' leaves");
     if (!chat->was_joined && !operation_is_armed(&chat->input))
-        take_input(chat);
+        chat_take_input(chat);
     chat->was_joined = true;
     chat->failures = 0;
     leave_if_settled(chat);
@@ -242,7 +113,7 @@ static void joined(struct chat_session *session) {
 
 static void received(struct chat_session *session, const struct chat_message *message) {
     struct chat *chat = chat_of_session(session);
-    print_line(chat, chat->arguments.json ? message->json : message->payload);
+    chat_print(chat, chat->arguments.json ? message->json : message->payload);
 }
 
 static void noticed(struct chat_session *session, const char *what) {
@@ -257,15 +128,15 @@ static void refused(struct chat_session *session, bool all, const char *why) {
     chat_screen_say(&chat->screen, text);
     chat->exit_code = EXIT_SOME_FAILED;
     if (all)
-        finish(chat, EXIT_SOME_FAILED);
+        chat_finish(chat, EXIT_SOME_FAILED);
 }
 
 static void progressed(struct chat_session *session) {
     struct chat *chat = chat_of_session(session);
     if (!chat->input_ended || chat->lines.size > 0)
-        take_input(chat);
-    else if (!chat->leaving && takes_lines(chat))
-        leave(chat);
+        chat_take_input(chat);
+    else if (!chat->leaving && chat_takes_lines(chat))
+        chat_leave(chat);
     leave_if_settled(chat);
 }
 
@@ -355,9 +226,9 @@ static void connection_ended(struct chat_connection *connection) {
     if (tries_again(chat))
         try_again_later(chat);
     else if (!chat->finished)
-        finish(chat, judge_end(chat));
+        chat_finish(chat, judge_end(chat));
     else
-        finish_if_idle(chat);
+        chat_finish_if_idle(chat);
     leave_if_settled(chat);
 }
 
@@ -374,7 +245,7 @@ static void signal_received(struct signals *signals, int number) {
         _exit(128 + number);
     }
     chat->exit_code = EXIT_INTERRUPTED;
-    finish(chat, EXIT_INTERRUPTED);
+    chat_finish(chat, EXIT_INTERRUPTED);
 }
 
 static unsigned history_wanted(const struct chat *chat) {
@@ -390,7 +261,7 @@ static enum error start(struct chat *chat) {
         .authorization = chat->arguments.authorization,
         .authority_file = chat->arguments.authority_file,
     };
-    chat->input.handler = &input_handler;
+    chat->input.handler = &chat_input_handler;
     chat->pause.handler = &pause_handler;
     enum error error = signals_open(&chat->signals, chat->loop, signal_received);
     if (error == ERROR_NONE)
@@ -406,7 +277,7 @@ static enum error start(struct chat *chat) {
                       history_wanted(chat), &session_events);
     chat_connection_open(&chat->connection);
     if (chat->at_terminal)
-        await_input(chat);
+        chat_await_input(chat);
     return ERROR_NONE;
 }
 
