@@ -82,6 +82,26 @@ void tls_context_free(struct tls_context *context) {
     memory_free(context);
 }
 
+/* A new context has a beginning and an end that both sides share; between them it is set up. */
+static enum error begin_context(WOLFSSL_METHOD *(*method)(void), struct tls_context **out,
+                                struct tls_detail *detail) {
+    *out = NULL;
+    detail->text[0] = '\0';
+    enum error error = tls_library_start();
+    if (error != ERROR_NONE)
+        return explain(detail, error, "TLS", "the library did not start");
+    return context_new(method(), out, detail);
+}
+
+static enum error finish_context(enum error error, struct tls_context **context) {
+    wolfSSL_ERR_clear_error();
+    if (error == ERROR_NONE)
+        return ERROR_NONE;
+    tls_context_free(*context);
+    *context = NULL;
+    return error;
+}
+
 /* ---- who we are ------------------------------------------------------------------------------ */
 
 static enum error error_of_file(int code) {
@@ -201,22 +221,10 @@ static enum error set_up_client(struct tls_context *context,
 
 enum error tls_context_new_client(const struct tls_client_options *options,
                                   struct tls_context **out, struct tls_detail *detail) {
-    struct tls_context *context = NULL;
-    *out = NULL;
-    detail->text[0] = '\0';
-    enum error error = tls_library_start();
-    if (error != ERROR_NONE)
-        return explain(detail, error, "TLS", "the library did not start");
-    error = context_new(wolfTLS_client_method(), &context, detail);
+    enum error error = begin_context(wolfTLS_client_method, out, detail);
     if (error == ERROR_NONE)
-        error = set_up_client(context, options, detail);
-    wolfSSL_ERR_clear_error();
-    if (error != ERROR_NONE) {
-        tls_context_free(context);
-        return error;
-    }
-    *out = context;
-    return ERROR_NONE;
+        error = set_up_client(*out, options, detail);
+    return finish_context(error, out);
 }
 
 /* ---- servers --------------------------------------------------------------------------------- */
@@ -232,30 +240,22 @@ static enum error check_key(struct tls_context *context, const char *path,
     return ERROR_NONE;
 }
 
-enum error tls_context_new_server(const struct tls_server_options *options,
-                                  struct tls_context **out, struct tls_detail *detail) {
-    struct tls_context *context = NULL;
-    *out = NULL;
-    detail->text[0] = '\0';
-    enum error error = tls_library_start();
-    if (error != ERROR_NONE)
-        return explain(detail, error, "TLS", "the library did not start");
-    error = context_new(wolfTLS_server_method(), &context, detail);
-    if (error != ERROR_NONE)
-        return error;
+static enum error set_up_server(struct tls_context *context,
+                                const struct tls_server_options *options,
+                                struct tls_detail *detail) {
     wolfSSL_CTX_set_verify(context->library, WOLFSSL_VERIFY_NONE, NULL);
-    error = use_certificates(context, options->certificate_file, detail);
+    enum error error = use_certificates(context, options->certificate_file, detail);
     if (error == ERROR_NONE)
         error = use_key(context, options->key_file, detail);
+    return error == ERROR_NONE ? check_key(context, options->key_file, detail) : error;
+}
+
+enum error tls_context_new_server(const struct tls_server_options *options,
+                                  struct tls_context **out, struct tls_detail *detail) {
+    enum error error = begin_context(wolfTLS_server_method, out, detail);
     if (error == ERROR_NONE)
-        error = check_key(context, options->key_file, detail);
-    wolfSSL_ERR_clear_error();
-    if (error != ERROR_NONE) {
-        tls_context_free(context);
-        return error;
-    }
-    *out = context;
-    return ERROR_NONE;
+        error = set_up_server(*out, options, detail);
+    return finish_context(error, out);
 }
 
 size_t tls_context_authority_count(const struct tls_context *context) {
