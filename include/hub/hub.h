@@ -87,6 +87,7 @@ struct hub_statistics {
     struct counter subscriptions_refused;
     struct counter subscriptions_over_limit; /* commands of the subprotocol */
     struct counter names_over_limit;
+    struct counter channels_over_limit;
     struct counter requests_over_rate; /* publishing requests */
     struct counter channels;           /* this worker has clients in, now */
     struct counter homes;              /* channels at home here, now */

@@ -35,6 +35,8 @@ static const struct metric hub_metrics[] = {
                "Subscriptions refused because their connection had too many."),
     HUB_METRIC(names_over_limit, "channel_names_refused_for_limit_total", "counter",
                "Requests and commands refused because the channel's name was too long."),
+    HUB_METRIC(channels_over_limit, "channels_refused_for_limit_total", "counter",
+               "Channels that would have been too many."),
     HUB_METRIC(requests_over_rate, "publish_requests_refused_for_rate_total", "counter",
                "Publishing requests refused because their connection sent too fast."),
     HUB_METRIC(homes, "channels", "gauge", "Channels that exist."),

@@ -83,6 +83,7 @@ static bool may_make(struct hub_worker *worker, const struct home *home) {
     if (count < worker->hub->options.max_channels || home->settings.listed)
         return true;
     atomic_fetch_sub(&worker->hub->channel_count, 1);
+    counter_add(&worker->statistics.channels_over_limit, 1);
     return false;
 }
 

@@ -249,6 +249,7 @@ async def test_channels_in_all(processes):
     async with await Connection.open(service.hub) as http:
         http.send(handshake("/channels/c3"))
         assert (await http.response()).status == 503
+    assert await service.metric("ringcast_channels_refused_for_limit_total") == 1
     await leave(clients + [await listen(service.hub)])  # chat is named by the config
 
 
