@@ -100,6 +100,7 @@ struct client {
     bool publishes_now;
     unsigned answers;      /* to plain requests */
     unsigned pings, pongs; /* in peace, where none may be missing */
+    uint64_t received;     /* messages */
     struct seen seen[SEEN_MAX];
     size_t seen_count;
     int last_of[CLIENTS_MAX]; /* the last number seen of each publisher */

@@ -87,6 +87,7 @@ static void remember(struct client *client, unsigned publisher, unsigned number)
 
 void client_take_message(struct client *client, bool binary, struct bytes payload) {
     struct world *world = client->world;
+    client->received++;
     if (client->channel == CHANNEL_RESULTS) {
         if (binary || !results_contain(world, payload))
             world_fail(world, "client %u got a result that was not printed", client->number);

@@ -80,6 +80,7 @@ struct url_plan {
     bool refused; /* … behind a proxy that opens no way to it */
     unsigned number;
     uint8_t digest[SHA256_SIZE]; /* of the whole body */
+    uint64_t substance;          /* of what was printed last; 0: nothing, or not enough */
 };
 
 /* One connection of an origin. */

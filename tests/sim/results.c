@@ -133,6 +133,7 @@ bool results_take(void *context, struct bytes text) {
     sim_note(world->sim, "printed", world->next_index, strstr(line, "\"error\":null") != NULL);
     check_line(world, &world->urls[world->next_index], line);
     remember(world, bytes_make(text.data, text.size - 1));
+    world->urls[world->next_index].substance = result_substance(bytes_of(line));
     if (++world->next_index == world->url_count)
         end_round(world);
     return true;

@@ -363,6 +363,8 @@ static const char *missing(struct world *world) {
     }
     if (world->url_count > 0 && world->calm_rounds < world->calm_rounds_wanted)
         return "no round of fetches has ended";
+    if (!results_are_told(world))
+        return "a change of a page was not told";
     return NULL;
 }
 
@@ -557,6 +559,7 @@ static void run(struct world *world, uint64_t without) {
     if (!world->failed) {
         clients_check(world);
         results_check_end(world);
+        accounts_check(world);
     }
     if (!world->failed)
         close_everything(world);

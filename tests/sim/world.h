@@ -51,6 +51,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(SHORT_RESULT, "a result's line found no memory")            \
     ROW(PING_ANSWERED, "a client's ping was answered")              \
     ROW(CLIENT_PINGED, "a client was pinged")                       \
+    ROW(ACCOUNTED, "all of a channel's clients ended in order")     \
     ROW(PRESENCE, "a watcher was told who is there")                \
     ROW(JOINED, "… who has come")                                   \
     ROW(LEFT, "… who has gone")                                     \
@@ -175,5 +176,13 @@ void each_turn_check(void *context, bool inside);
 
 /* Is it the text of a result that the service has printed? */
 bool results_contain(const struct world *world, struct bytes text);
+
+/* told.c: what makes a printed result, or a published one, different from others; 0: it says
+ * nothing. And: is what was published last of each URL what was printed last? */
+uint64_t result_substance(struct bytes line);
+bool results_are_told(const struct world *world);
+
+/* accounts.c: when all clients have gone. */
+void accounts_check(struct world *world);
 
 #endif
