@@ -39,10 +39,11 @@ ringcast_fuzz(url http COVERS src/http/url.c src/http/url_host.c src/http/url_ip
               src/http/url_domain.c src/http/url_percent.c src/http/url_print.c
               src/base/utf8.c)
 ringcast_fuzz(title fetch COVERS src/fetch/title.c src/fetch/title_text.c src/fetch/title_tree.c
-              src/fetch/title_tokenizer.c src/fetch/character_reference.c src/fetch/encoding.c
+              src/fetch/title_tokenizer.c src/fetch/title_tokenizer_comment.c
+              src/fetch/title_tokenizer_text.c src/fetch/character_reference.c src/fetch/encoding.c
               src/fetch/encoding_label.c src/fetch/encoding_prescan.c src/fetch/encoding_stream.c)
 ringcast_fuzz(cookie fetch COVERS src/fetch/cookie.c src/fetch/cookie_date.c src/fetch/cookie_jar.c
-              src/fetch/public_suffix.c)
+              src/fetch/cookie_jar_take.c src/fetch/cookie_jar_send.c src/fetch/public_suffix.c)
 ringcast_fuzz(config app COVERS src/app/config.c src/app/config_table.c src/app/config_types.c
               src/app/config_lists.c src/app/config_texts.c src/app/config_environment.c
               src/app/config_report.c src/app/config_nearest.c src/json/text.c src/json/document.c)

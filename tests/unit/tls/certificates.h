@@ -1,7 +1,8 @@
 /*
  * Certificates for the tests of this folder, made by the openssl command in a new temporary folder.
  *
- *   root ── intermediate ── good, expired, future, common-name, other-name, address-as-name
+ *   root ── intermediate ── good, expired, future, common-name, other-name, address-as-name, nul
+ *       └── constrained ── inside, outside
  *   rsa-root ── rsa, weak, sha1      stranger-root ── stranger           self (signs itself)
  *
  * NAME.pem is a chain as a server sends it, NAME.key its key.
@@ -93,6 +94,12 @@ static void make_leaf(const char *name, const char *common_name, const char *ext
     run("cat %s.crt intermediate.pem > %s.pem", name, name);
 }
 
+/* By an authority that may only vouch for example.test. */
+static void make_constrained(const char *name, const char *extensions) {
+    sign(name, "constrained", "x", extensions, PAST, FUTURE);
+    run("cat %s.crt constrained.pem > %s.pem", name, name);
+}
+
 static void make_authorities(void) {
     make_root("root");
     make_root("rsa-root");
@@ -100,6 +107,11 @@ static void make_authorities(void) {
     sign("intermediate", "root", "intermediate",
          "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n", PAST, FUTURE);
     run("cp intermediate.crt intermediate.pem");
+    sign("constrained", "root", "constrained",
+         "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"
+         "nameConstraints=critical,permitted;DNS:example.test\n",
+         PAST, FUTURE);
+    run("cp constrained.crt constrained.pem");
     run("cat rsa-root.pem root.pem > authorities.pem");
 }
 
@@ -121,6 +133,12 @@ static int make_certificates(void **state) {
               FUTURE);
     make_leaf("client-only", "x", "subjectAltName=DNS:example.test\nextendedKeyUsage=clientAuth\n",
               PAST, FUTURE);
+    /* a DNS name of "example.test", a NUL and ".evil.test" */
+    make_leaf("nul", "x",
+              "subjectAltName=DER:301982176578616d706c652e74657374002e6576696c2e74657374\n", PAST,
+              FUTURE);
+    make_constrained("inside", "subjectAltName=DNS:example.test\n");
+    make_constrained("outside", "subjectAltName=DNS:other.test\n");
     sign("rsa", "rsa-root", "x", names, PAST, FUTURE);
     run("cp rsa.crt rsa.pem");
     sign("weak", "rsa-root", "x", names, PAST, FUTURE);

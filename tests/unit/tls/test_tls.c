@@ -214,6 +214,19 @@ static void names_ok_and_refused(void **state) {
     assert_int_equal(outcome("address-as-name", "example.test"), ERROR_TLS_WRONG_NAME);
 }
 
+/* What comes behind a NUL is part of the name, too. */
+static void a_name_with_a_nul_is_another(void **state) {
+    (void)state;
+    assert_int_equal(outcome("nul", "example.test"), ERROR_TLS_WRONG_NAME);
+    assert_int_equal(outcome("nul", "evil.test"), ERROR_TLS_WRONG_NAME);
+}
+
+static void who_may_not_vouch_for_a_name_does_not(void **state) {
+    (void)state;
+    assert_int_equal(outcome("inside", "example.test"), ERROR_NONE);
+    assert_int_equal(outcome("outside", "other.test"), ERROR_TLS_UNTRUSTED);
+}
+
 static void wrong_name_tells_the_names(void **state) {
     (void)state;
     struct pair pair = pair_new("good", "other.test");
@@ -729,6 +742,8 @@ int main(void) {
         cmocka_unit_test(stranger_root_in_the_chain_refused),
         cmocka_unit_test(weak_keys_and_signatures_refused),
         cmocka_unit_test(names_ok_and_refused),
+        cmocka_unit_test(a_name_with_a_nul_is_another),
+        cmocka_unit_test(who_may_not_vouch_for_a_name_does_not),
         cmocka_unit_test(client_certificate_shown),
         cmocka_unit_test(wrong_name_tells_the_names),
         cmocka_unit_test(any_certificate_accepted_when_asked_to),
