@@ -123,6 +123,8 @@ struct socket_calls {
 
 struct ring {
     const struct ring_backend *backend;
+    unsigned
+        receive_most; /* bytes that one receive brings at most: those of a buffer, or several */
     struct ring_statistics statistics;
 };
 

@@ -164,7 +164,8 @@ enum error body_init(struct body *body, struct pool_port *port, const struct bod
     body->size = body->wire_size = 0;
     body->expected = length;
     body->error = ERROR_NONE;
-    body->in_place = inline_below == UINT64_MAX || (length >= 0 && (uint64_t)length < inline_below);
+    bool small = length >= 0 && (uint64_t)length < inline_below;
+    body->steps = inline_below == UINT64_MAX ? BODY_STEPS_ALONE : small ? BODY_STEPS_IN_PLACE : 0;
     body->full = body->finishing = body->last = false;
     body->file = NULL;
     atomic_init(&body->abandoned, false);
@@ -175,7 +176,7 @@ enum error body_init(struct body *body, struct pool_port *port, const struct bod
 
 void body_save(struct body *body, struct body_file *file) {
     body->file = file;
-    body->in_place = false;
+    body->steps = 0;
 }
 
 void body_fini(struct body *body) {
@@ -188,18 +189,19 @@ void body_fini(struct body *body) {
 
 /* True if all of the piece was digested, or has failed; else `piece` is what is left. */
 static bool digest_in_place(struct body *body, struct bytes *piece) {
-    if (!body->in_place)
+    if (body->steps == 0)
         return false;
-    if (body->decoder != NULL)
-        return body->in_place = decode(body, piece, BODY_STEPS_IN_PLACE);
-    digest_piece(body, *piece);
-    return true;
+    if (body->decoder == NULL)
+        digest_piece(body, *piece);
+    else if (!decode(body, piece, body->steps))
+        body->steps = 0;
+    return body->steps > 0;
 }
 
 /* Room at once for what is expected, or else for a chunk with the piece that makes it full: growing
  * step by step would copy it again and again. */
 static enum error make_room(struct body *body, size_t more) {
-    enum { SMALL = 16 * 1024, MOST = BODY_CHUNK_SIZE + 16 * 1024 };
+    enum { SMALL = 16 * 1024, MOST = BODY_CHUNK_SIZE + BODY_PIECE_MAX };
     struct buffer *filling = &body->filling;
     size_t wanted = filling->size + more;
     if (wanted <= filling->capacity || wanted >= MOST)
@@ -237,7 +239,7 @@ void body_finish(struct body *body) {
     if (body_is_hashing(body))
         return;
     /* a decoder that left the loop's hands may still have something to say without further input */
-    bool left_over = body->decoder != NULL && !body->in_place;
+    bool left_over = body->decoder != NULL && body->steps == 0;
     if (body->filling.size > 0 || left_over || body->file != NULL)
         send_chunk(body);
     else

@@ -19,9 +19,15 @@
 #include "http/fields.h"
 #include "loop/pool.h"
 
-/* With the piece that makes it full, a chunk has 64 KiB. A decoder's step is at most 32 KiB, for
- * each coding. */
-enum { BODY_CHUNK_SIZE = 48 * 1024, BODY_STEPS_IN_PLACE = 4 };
+/* With the piece that makes it full, a chunk has 80 KiB. */
+enum { BODY_CHUNK_SIZE = 48 * 1024, BODY_PIECE_MAX = 32 * 1024 };
+
+/*
+ * What a piece may decode to where it arrives, in steps of at most 32 KiB for each coding; a body
+ * that swells more goes to the pool. Where the pool shares the loop's processor, it goes only when
+ * it would hold the loop for milliseconds.
+ */
+enum { BODY_STEPS_IN_PLACE = 4, BODY_STEPS_ALONE = 64 };
 
 struct body;
 
@@ -47,7 +53,7 @@ struct body {
     int64_t expected;      /* … in all, or -1 */
     uint64_t limit;        /* of `size` */
     enum error error;      /* of the decoder */
-    bool in_place;         /* digested as it arrives */
+    unsigned steps;        /* in which a piece is digested as it arrives; 0: on the pool */
     bool full;             /* the caller was told to stop */
     bool finishing;
     bool last; /* the pool has, or had, the end of a body that is saved */
@@ -60,9 +66,9 @@ struct body {
 
 /*
  * Begins a body in the caller's memory. `fields` are those of its head; `length` is what the head
- * says or -1; below `inline_below` it is digested in place. It may decode to `limit` bytes.
- * ERROR_CODING_UNKNOWN (too many codings, too), ERROR_BODY_TOO_LARGE if the length says so,
- * ERROR_NO_MEMORY: then nothing has begun.
+ * says or -1; below `inline_below` it is digested in place, with UINT64_MAX always. It may decode
+ * to `limit` bytes. ERROR_CODING_UNKNOWN (too many codings, too), ERROR_BODY_TOO_LARGE if the
+ * length says so, ERROR_NO_MEMORY: then nothing has begun.
  */
 enum error body_init(struct body *body, struct pool_port *port, const struct body_events *events,
                      struct http_fields fields, int64_t length, uint64_t inline_below,

@@ -29,14 +29,17 @@ void ring_describe_features(char *text, size_t size) {
     used = append(text, size, used, system.release);
     struct ring *ring;
     struct ring_refusal refusal;
-    struct ring_options smallest = {.entries = 8, .buffer_count = 8, .buffer_size = 512};
+    struct ring_options smallest = {
+        .entries = 8, .buffer_count = 8, .buffer_size = 512, .bundle = 2};
     if (ring_open(&smallest, &ring, &refusal) != ERROR_NONE) {
         used = append(text, size, used, ", io_uring refused: ");
         append(text, size, used, refusal.text);
         return;
     }
-    ring_free(ring);
     used = append(text, size, used, ", io_uring with deferred task work, provided buffer rings");
+    if (ring->receive_most > smallest.buffer_size)
+        used = append(text, size, used, ", receive bundles");
+    ring_free(ring);
     struct io_uring_probe *probe = io_uring_get_probe();
     for (size_t i = 0; probe != NULL && i < sizeof features / sizeof *features; i++) {
         if (io_uring_opcode_supported(probe, features[i].operation)) {

@@ -1,5 +1,6 @@
 #include "multishot.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "poison.h"
@@ -68,6 +69,7 @@ static void dispatch_data(struct multishot *multishot, struct ring *ring,
                           struct operation *operation, const struct raw_result *raw,
                           ring_dispatch *dispatch, void *context) {
     unsigned index = (unsigned)raw->buffer;
+    assert(raw->buffer >= 0 && index < multishot->buffer_count);
     for (uint32_t left = (uint32_t)raw->result; left > 0;) {
         unsigned count = count_adjacent(multishot, index, left);
         uint32_t room = count * multishot->buffer_size;

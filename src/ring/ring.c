@@ -7,7 +7,7 @@ const struct ring_options ring_default_options = {
     .entries = 2048,
     .buffer_count = 256,
     .buffer_size = 8192,
-    .bundle = 8,
+    .bundle = 4,
 };
 
 static void arm(struct ring *ring, struct operation *operation, enum operation_kind kind,

@@ -81,6 +81,13 @@ uint64_t entry_checksum(const void *data, size_t size) {
     return sum;
 }
 
+uint64_t entry_checksum_add(uint64_t sum, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ bytes[i]) * 0x100000001b3;
+    return sum;
+}
+
 static void push_result(struct sim_entry *entry, struct raw_result raw) {
     struct sim_ring *ring = entry->ring;
     if (ring->result_count == ring->result_room) {
@@ -88,7 +95,7 @@ static void push_result(struct sim_entry *entry, struct raw_result raw) {
         ring->results = sim_resize(ring->results, ring->result_room * sizeof *ring->results);
     }
     sim_note(ring->sim, "result", (uint64_t)entry->descriptor, (uint64_t)(int64_t)raw.result);
-    ring->results[ring->result_count++] = (struct result){entry->operation, raw};
+    ring->results[ring->result_count++] = (struct result){entry->operation, raw, entry->checksum};
 }
 
 /* The entry's last result. The memory that it sent must be as it was. */
@@ -217,13 +224,15 @@ static ssize_t fill_buffers(struct sim_entry *entry, size_t size) {
     struct sim_ring *ring = entry->ring;
     const struct multishot *multishot = &ring->multishot;
     size_t filled = 0;
-    for (unsigned count = 0; count < ring->bundle && ring->free_count > 0 && filled < size;
-         count++) {
+    entry->checksum = 0;
+    while (ring->free_count > 0 && filled < size) {
         uint8_t *buffer = multishot_buffer(multishot, ring->first_free);
         size_t room = multishot->buffer_size;
         unpoison(buffer, room);
         ssize_t result =
             socket_receive(entry->socket, buffer, size - filled < room ? size - filled : room);
+        if (result > 0)
+            entry->checksum = entry_checksum_add(entry->checksum, buffer, (size_t)result);
         poison(buffer, room);
         if (result <= 0)
             return filled > 0 ? (ssize_t)filled : result;
@@ -253,7 +262,7 @@ static bool receive_piece(struct sim_entry *entry) {
         return false;
     }
     unsigned index = ring->first_free;
-    size_t size = (size_t)ring->bundle * ring->multishot.buffer_size;
+    size_t size = ring->ring.receive_most;
     if (sim_strikes(ring->sim, SIM_FAULT_SHORT_RECEIVE))
         size = sim_amount(ring->sim, SIM_FAULT_SHORT_RECEIVE, size);
     ssize_t result = fill_buffers(entry, size);
@@ -261,7 +270,11 @@ static bool receive_piece(struct sim_entry *entry) {
         entry_finish(entry, (int32_t)result, -1);
         return false;
     }
-    return shoot(entry, (int32_t)result, (int)index, SIM_FAULT_RECEIVE_ENDS);
+    if (ring->free_count > 0 || (size_t)result <= ring->multishot.buffer_size)
+        return shoot(entry, (int32_t)result, (int)index, SIM_FAULT_RECEIVE_ENDS);
+    /* as in the kernel: a multishot ends with the bundle that takes the last buffer */
+    entry_finish(entry, (int32_t)result, (int)index);
+    return false;
 }
 
 static void attempt_receive(struct sim_entry *entry) {

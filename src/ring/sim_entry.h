@@ -31,6 +31,7 @@ struct sim_entry {
 struct result {
     struct operation *operation;
     struct raw_result raw;
+    uint64_t checksum; /* of what a receive brings */
 };
 
 struct sim_ring {
@@ -45,7 +46,6 @@ struct sim_ring {
     struct result *results; /* the completion queue, and behind its capacity the overflow */
     size_t result_count;
     size_t result_room;
-    unsigned bundle;
     unsigned first_free; /* of the buffers that are the kernel's, which are chained */
     unsigned free_count;
     bool woken;
@@ -75,6 +75,9 @@ void entry_finish(struct sim_entry *entry, int32_t result, int buffer);
 void entry_release(struct sim_entry *entry);
 
 uint64_t entry_checksum(const void *data, size_t size);
+
+/* The same for what comes in pieces: begins with 0, and depends on the bytes alone. */
+uint64_t entry_checksum_add(uint64_t sum, const void *data, size_t size);
 
 /* ---- sim_submit.c ---------------------------------------------------------------------------- */
 

@@ -65,6 +65,7 @@ struct dispatching {
     void *context;
     unsigned count;
     uint64_t size;
+    uint64_t checksum;
 };
 
 static void dispatch_counted(void *context, struct operation *operation,
@@ -72,12 +73,15 @@ static void dispatch_counted(void *context, struct operation *operation,
     struct dispatching *dispatching = context;
     dispatching->count++;
     dispatching->size += completion->size;
+    if (completion->data != NULL)
+        dispatching->checksum =
+            entry_checksum_add(dispatching->checksum, completion->data, completion->size);
     dispatching->dispatch(dispatching->context, operation, completion);
 }
 
 static void dispatch_result(struct sim_ring *ring, const struct result *result,
                             ring_dispatch *dispatch, void *context) {
-    struct dispatching dispatching = {dispatch, context, 0, 0};
+    struct dispatching dispatching = {.dispatch = dispatch, .context = context};
     bool data = result->operation->kind == OPERATION_RECEIVE && result->raw.result > 0;
     if (!operation_is_armed(result->operation))
         sim_accuse(ring->sim, "an operation completes that is not armed");
@@ -89,6 +93,8 @@ static void dispatch_result(struct sim_ring *ring, const struct result *result,
     if (data && dispatching.size != (uint64_t)result->raw.result)
         sim_accuse(ring->sim, "a receive of %d bytes was told as %llu", result->raw.result,
                    (unsigned long long)dispatching.size);
+    if (data && dispatching.checksum != result->checksum)
+        sim_accuse(ring->sim, "a receive was told with other bytes than came");
 }
 
 static void sim_turn(struct ring *whose, uint64_t deadline, ring_dispatch *dispatch,
@@ -204,7 +210,7 @@ struct ring *sim_open_ring(struct sim *sim, const struct ring_options *options) 
     ring->multishot.buffers = sim_allocate((size_t)drawn.buffer_count * drawn.buffer_size);
     ring->multishot.next_buffers =
         sim_allocate(drawn.buffer_count * sizeof *ring->multishot.next_buffers);
-    ring->bundle = drawn.bundle > 1 ? drawn.bundle : 1;
+    ring->ring.receive_most = (drawn.bundle > 1 ? drawn.bundle : 1) * drawn.buffer_size;
     for (unsigned i = 0; i < drawn.buffer_count; i++)
         multishot_give(&ring->multishot, &ring->ring, i);
     return &ring->ring;

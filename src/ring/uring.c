@@ -37,7 +37,6 @@ struct uring {
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_size;
     struct multishot multishot;
-    unsigned receive_most; /* bytes that one receive of a bundle brings; 0: without bundles */
     int wake_descriptor;
     uint64_t wake_count; /* where the wake-up read puts what it read */
 };
@@ -72,18 +71,20 @@ static void uring_connect(struct ring *ring, struct operation *operation,
     io_uring_sqe_set_data(entry, operation);
 }
 
-static void prepare_receive(struct io_uring_sqe *entry, int descriptor, unsigned receive_most) {
-    io_uring_prep_recv_multishot(entry, descriptor, NULL, receive_most, 0);
+static void prepare_receive(struct uring *uring, struct io_uring_sqe *entry, int descriptor) {
+    unsigned most = uring->ring.receive_most;
+    bool bundle = most > uring->multishot.buffer_size;
+    io_uring_prep_recv_multishot(entry, descriptor, NULL, bundle ? most : 0, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = BUFFER_GROUP;
-    if (receive_most > 0)
+    if (bundle)
         entry->ioprio |= RECEIVE_BUNDLE;
 }
 
 static void uring_receive(struct ring *ring, struct operation *operation) {
     struct uring *uring = uring_of(ring);
     struct io_uring_sqe *entry = next_entry(uring);
-    prepare_receive(entry, operation->descriptor, uring->receive_most);
+    prepare_receive(uring, entry, operation->descriptor);
     io_uring_sqe_set_data(entry, operation);
 }
 
@@ -300,18 +301,20 @@ static int open_buffers(struct uring *uring, const struct ring_options *options)
  */
 static void find_bundles(struct uring *uring, const struct ring_options *options) {
     enum { NO_DESCRIPTOR = -1 };
-    unsigned most = options->bundle * options->buffer_size;
-    struct io_uring_sqe *entry = options->bundle > 1 ? io_uring_get_sqe(&uring->io) : NULL;
     struct io_uring_cqe *answer;
-    if (entry == NULL)
+    uring->ring.receive_most = options->buffer_size;
+    if (options->bundle <= 1)
         return;
-    prepare_receive(entry, NO_DESCRIPTOR, most);
+    uring->ring.receive_most = options->bundle * options->buffer_size;
+    struct io_uring_sqe *entry = next_entry(uring);
+    prepare_receive(uring, entry, NO_DESCRIPTOR);
     io_uring_sqe_set_data64(entry, NOBODY);
     io_uring_submit_and_wait(&uring->io, 1);
-    if (io_uring_peek_cqe(&uring->io, &answer) != 0)
-        return; /* whatever comes later is nobody's */
-    uring->receive_most = answer->res == -EBADF ? most : 0;
-    io_uring_cqe_seen(&uring->io, answer);
+    bool answered = io_uring_peek_cqe(&uring->io, &answer) == 0;
+    if (!answered || answer->res != -EBADF)
+        uring->ring.receive_most = options->buffer_size;
+    if (answered)
+        io_uring_cqe_seen(&uring->io, answer);
 }
 
 static void undo_open(struct uring *uring, bool queues) {
