@@ -25,19 +25,24 @@ static struct ring ring;
 static char story[300];
 static bool cancel_at_once;
 
+static void say(const char *format, ...) {
+    size_t used = strlen(story);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(story + used, sizeof story - used, format, arguments);
+    va_end(arguments);
+}
+
 static void given(struct ring *whose, unsigned index) {
     (void)whose;
-    size_t used = strlen(story);
-    snprintf(story + used, sizeof story - used, "give %u. ", index);
+    say("give %u. ", index);
 }
 
 static void tell(void *context, struct operation *operation, const struct completion *completion) {
     (void)context;
-    size_t used = strlen(story);
     long index = completion->data == NULL ? -1 : (completion->data - memory) / SIZE;
-    snprintf(story + used, sizeof story - used, "%u bytes at %ld, %s, %s. ", completion->size,
-             index, completion->more ? "more" : "last",
-             operation->state == OPERATION_ARMED ? "armed" : "not armed");
+    say("%u bytes at %ld, %s, %s. ", completion->size, index, completion->more ? "more" : "last",
+        operation->state == OPERATION_ARMED ? "armed" : "not armed");
     if (cancel_at_once)
         operation->cancelled = true;
 }
@@ -45,7 +50,7 @@ static void tell(void *context, struct operation *operation, const struct comple
 static void no_receive(struct ring *whose, struct operation *operation) {
     (void)whose;
     (void)operation;
-    strcat(story, "armed again. ");
+    say("armed again. ");
 }
 
 static const struct ring_backend backend = {.name = "by hand", .receive = no_receive};
