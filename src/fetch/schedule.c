@@ -68,10 +68,7 @@ static uint64_t time_of_next(const struct group *group) {
     return group->began + (uint64_t)((double)group->every * options->spread * place);
 }
 
-/* While the schedule stops, what has not begun does not begin any more. */
 static enum round_next wait_until(struct group *group, uint64_t time) {
-    if (group->schedule->stopping)
-        return ROUND_END;
     loop_start_timer(loop_of(group->schedule), &group->pace, time);
     return ROUND_LATER;
 }
@@ -81,7 +78,8 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     if (group->next == group->count)
         return ROUND_END;
     uint64_t time = time_of_next(group);
-    if (time > loop_of(group->schedule)->now)
+    /* while the schedule stops, nothing waits: every URL of a round has its result */
+    if (time > loop_of(group->schedule)->now && !group->schedule->stopping)
         return wait_until(group, time);
     struct watched *watched = group->members[group->next++];
     if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
