@@ -62,11 +62,18 @@ static unsigned columns_between(const struct line_editor *editor, size_t from, s
 
 /* ---- editing --------------------------------------------------------------------------------- */
 
+/* Nothing changes in front of what is shown: it begins between two characters. */
+static void show_cursor(struct line_editor *editor) {
+    if (editor->left > editor->cursor)
+        editor->left = editor->cursor;
+}
+
 static bool insert(struct line_editor *editor, const uint8_t *bytes, size_t size) {
     if (editor->line.size + size > LINE_EDITOR_MAX)
         return true; /* it does not get longer */
     if (buffer_reserve(&editor->line, size) != ERROR_NONE)
         return false;
+    show_cursor(editor);
     uint8_t *at = editor->line.data + editor->cursor;
     memmove(at + size, at, editor->line.size - editor->cursor);
     memcpy(at, bytes, size);
@@ -81,6 +88,7 @@ static void erase(struct line_editor *editor, size_t from, size_t to) {
     memmove(editor->line.data + from, editor->line.data + to, editor->line.size - to);
     editor->line.size -= to - from;
     editor->cursor = from;
+    show_cursor(editor);
 }
 
 /* The blanks before the cursor, and the word before them. */
@@ -297,8 +305,7 @@ enum line_event line_editor_next(struct line_editor *editor, struct bytes *input
 
 /* Scrolls so that the cursor is in sight: a third of the room behind what is too wide. */
 static void scroll(struct line_editor *editor, unsigned room) {
-    if (editor->cursor < editor->left)
-        editor->left = editor->cursor;
+    show_cursor(editor);
     unsigned columns = columns_between(editor, editor->left, editor->cursor);
     if (columns <= room)
         return;

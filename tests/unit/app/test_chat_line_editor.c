@@ -276,6 +276,22 @@ static void out_of_memory(void **state) {
     }
 }
 
+/* Ctrl-A and deleting in front of what is shown, without drawing between them. */
+static void what_is_shown_begins_between_characters(void **state) {
+    (void)state;
+    press("abcdefghij\xC3\xA4");
+    expect(LINE_NEEDS_MORE);
+    expect_drawn(12, "\r> fghij\xC3\xA4\x1b[K\r\x1b[8C");
+    press("\x01"
+          "\x04\x04\x04"
+          "\x05"
+          "\xC3\xB6");
+    expect(LINE_NEEDS_MORE);
+    expect_drawn(12, "\r> defghij\xC3\xA4\xC3\xB6\x1b[K\r\x1b[11C");
+    press("\r");
+    expect_line("defghij\xC3\xA4\xC3\xB6");
+}
+
 #define editor_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -292,6 +308,7 @@ int main(void) {
         editor_test(a_line_has_a_limit),
         editor_test(what_comes_cannot_play_tricks),
         editor_test(out_of_memory),
+        editor_test(what_is_shown_begins_between_characters),
     };
     return cmocka_run_group_tests_name("chat_line_editor", tests, NULL, NULL);
 }
