@@ -61,17 +61,24 @@ static bool begins_well(struct zstd_stage *stage, const ZSTD_inBuffer *in) {
     return may_be_magic(stage->magic, known + more);
 }
 
-/* One call of the library, which ends with the frame at the latest. */
+/*
+ * One call of the library, which ends with the frame at the latest. A frame that came whole it
+ * reads in another way, which is stricter here and laxer there; its first byte alone sees to it
+ * that what is refused does not depend on how the body was cut.
+ */
 static enum error run(struct zstd_stage *stage, ZSTD_outBuffer *out, ZSTD_inBuffer *in) {
-    size_t before = in->pos;
     if (!begins_well(stage, in))
         return ERROR_CODING_CORRUPT;
-    size_t result = ZSTD_decompressStream(stage->context, out, in);
+    ZSTD_inBuffer part = *in;
+    if (stage->magic_size == 0 && part.size > part.pos)
+        part.size = part.pos + 1;
+    size_t result = ZSTD_decompressStream(stage->context, out, &part);
     if (ZSTD_isError(result))
         return translate(result);
     stage->stage.complete = result == 0;
-    size_t size = stage->magic_size + (in->pos - before);
+    size_t size = stage->magic_size + (part.pos - in->pos);
     stage->magic_size = result == 0 ? 0 : size < MAGIC_SIZE ? size : MAGIC_SIZE;
+    in->pos = part.pos;
     return ERROR_NONE;
 }
 

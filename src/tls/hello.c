@@ -61,6 +61,8 @@ static struct bytes name_of_hello(struct bytes hello) {
     take_vector(&reader, 2);
     take_vector(&reader, 1);
     struct reader extensions = {.rest = take_vector(&reader, 2)};
+    if (reader.failed)
+        return (struct bytes){0};
     while (extensions.rest.size > 0 && !extensions.failed) {
         size_t kind = take_number(&extensions, 2);
         struct bytes extension = take_vector(&extensions, 2);

@@ -5,7 +5,8 @@
  * Oracles: a list of IANA's blocks, written as text and read by the C library, says the same of
  * each; a text means the address that the C library reads in it; an address with another one inside
  * is never public unless the one inside is; the filter keeps what is allowed, in order; and once
- * somebody outside has answered, nothing but public addresses is.
+ * somebody outside has answered, nothing but public addresses is. A place to listen at is read as
+ * the C library reads it, and every address with its port is one.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -116,7 +117,66 @@ static bool read_text(struct bytes line, struct address *address) {
     return read;
 }
 
+/* ---- places to listen at --------------------------------------------------------------------- */
+
+static bool ref_port(const char *text, unsigned *port) {
+    *port = (unsigned)strtoul(text, NULL, 10);
+    return *text != '\0' && strspn(text, "0123456789") == strlen(text) &&
+           strtod(text, NULL) <= 65535;
+}
+
+/* "localhost", "*", "127.0.0.1" or "[::1]", with ":PORT". */
+static size_t ref_listen(char *text, uint8_t bytes[16], int *family, unsigned *port) {
+    char *colon = strrchr(text, ':');
+    if (colon == NULL || !ref_port(colon + 1, port))
+        return 0;
+    *colon = '\0';
+    if (strcmp(text, "localhost") == 0 || strcmp(text, "*") == 0)
+        return 2;
+    *family = *text == '[' ? AF_INET6 : AF_INET;
+    if (*family == AF_INET6 && colon[-1] != ']')
+        return 0;
+    if (*family == AF_INET6)
+        colon[-1] = '\0';
+    return inet_pton(*family, text + (*family == AF_INET6), bytes) == 1 ? 1 : 0;
+}
+
+static void check_listen(struct bytes line) {
+    struct address addresses[2];
+    char text[80];
+    uint8_t bytes[16];
+    int family = 0;
+    unsigned port;
+    size_t count = 0;
+    enum error error = address_parse_listen(line, addresses, &count);
+    if (line.size >= sizeof text || (line.size > 0 && memchr(line.data, '\0', line.size) != NULL))
+        return;
+    snprintf(text, sizeof text, "%.*s", (int)line.size, (const char *)line.data);
+    enum address_kind both = *text == '*' ? ADDRESS_UNSPECIFIED : ADDRESS_LOOPBACK;
+    size_t expected = ref_listen(text, bytes, &family, &port);
+    FUZZ_CHECK((error == ERROR_NONE) == (expected > 0));
+    if (error != ERROR_NONE)
+        return;
+    FUZZ_CHECK(count == expected);
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CHECK(address_port(&addresses[i]) == port &&
+                   (count == 1 || address_kind(&addresses[i]) == both));
+    if (count == 1)
+        FUZZ_CHECK(family_of(&addresses[0]) == family &&
+                   memcmp(bytes_in(&addresses[0]), bytes, family == AF_INET ? 4 : 16) == 0);
+}
+
+/* Who comes over a Unix socket is nobody that an address is of. */
+static void check_local(void) {
+    char text[ADDRESS_TEXT_SIZE];
+    struct address local = address_local();
+    FUZZ_CHECK(address_is_local(&local) && address_port(&local) == 0);
+    FUZZ_CHECK(address_format(&local, text) == 4 && strcmp(text, "unix") == 0);
+    FUZZ_CHECK(address_format_host(&local, text) == 4 && strcmp(text, "unix") == 0);
+}
+
 static bool read_line(struct bytes line, struct address *address) {
+    check_listen(line);
     if (line.size > 0 && line.data[0] == '=')
         return read_digits(bytes_after(line, 1), address);
     return line.size > 0 && read_text(line, address);
@@ -134,6 +194,10 @@ static void check_written(const struct address *address) {
     snprintf(expected, sizeof expected, "%s%s%s:80", six ? "[" : "", text, six ? "]" : "");
     FUZZ_CHECK(address_format(address, whole) == strlen(expected));
     FUZZ_CHECK(strcmp(whole, expected) == 0);
+    struct address listens[2];
+    size_t count;
+    FUZZ_CHECK(address_parse_listen(bytes_of(whole), listens, &count) == ERROR_NONE && count == 1);
+    FUZZ_CHECK(address_equal_host(address, &listens[0]) && address_port(&listens[0]) == 80);
     address_set_port(&again, 81);
     FUZZ_CHECK(address_port(&again) == 81 && address_equal_host(address, &again));
     FUZZ_CHECK(!address_is_local(address));
@@ -164,6 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enum address_kind kinds[16];
     bool outside = false;
     size_t count = 0, kept = 0;
+    check_local();
     rest = input;
     while (rest.size > 0 && count < 16)
         count += read_line(fuzz_take_until(&rest, '\n'), &addresses[count]);

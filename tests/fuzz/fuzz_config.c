@@ -4,8 +4,11 @@
  *
  * Oracles: what is no JSON by the reference is refused with line and column; a config that is taken
  * is within every range of docs/configuration.md; one that is refused has lines of printable UTF-8
- * that name a place; loading twice gives the same.
+ * that name a place; loading twice gives the same, and so does a file of that text, now and then.
  */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "app/config.h"
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -144,6 +147,33 @@ static void check_sources(struct sources *sources) {
     config_errors_fini(&errors);
 }
 
+/* The same text as a file, and the variables as the process's own. */
+static void check_file(struct sources *sources) {
+    static int file = -1;
+    struct config config;
+    struct config_errors errors = {0};
+    char path[64], **environment = environ;
+    if (file < 0)
+        file = memfd_create("config", 0);
+    FUZZ_CHECK(file >= 0 && ftruncate(file, 0) == 0);
+    FUZZ_CHECK(pwrite(file, sources->text.data, sources->text.size, 0) ==
+               (ssize_t)sources->text.size);
+    enum error expected = load(sources, &config, &errors);
+    config_fini(&config);
+    config_errors_fini(&errors);
+    errors = (struct config_errors){0};
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    environ = sources->environment;
+    FUZZ_CHECK(config_load(&config, path, &errors) == expected);
+    config_fini(&config);
+    config_errors_fini(&errors);
+    errors = (struct config_errors){0};
+    FUZZ_CHECK(config_load(&config, "/proc/self/fd/none", &errors) == ERROR_NOT_FOUND);
+    FUZZ_CHECK(errors.count == 1);
+    config_errors_fini(&errors);
+    environ = environment;
+}
+
 static void check_without_memory(struct sources *sources, size_t skip) {
     struct config config;
     struct config_errors errors;
@@ -173,6 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_sources(&sources);
     if (failing > 0)
         check_without_memory(&sources, failing - 1u);
+    if (failing % 32 == 31)
+        check_file(&sources);
     FUZZ_CHECK(memory_live_blocks() == blocks);
     return 0;
 }

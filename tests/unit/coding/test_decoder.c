@@ -371,6 +371,21 @@ static void frames_from_before_the_standard(void **state) {
     }
 }
 
+/* A compressed block of no bytes: the library takes it in a frame that comes in pieces only. */
+static void a_frame_means_the_same_whole_and_in_pieces(void **state) {
+    (void)state;
+    static const struct stream stream = {"", {CODING_ZSTD}};
+    static const uint8_t frame[] = {0x28, 0xB5, 0x2F, 0xFD, 0x20, 0, 0x05, 0, 0};
+    struct buffer out = {0};
+    enum error whole =
+        decode(&stream, bytes_make(frame, sizeof frame), sizeof frame, NO_LIMIT, &out);
+    for (size_t piece = 1; piece < sizeof frame; piece++)
+        assert_int_equal(decode(&stream, bytes_make(frame, sizeof frame), piece, NO_LIMIT, &out),
+                         whole);
+    assert_int_equal(out.size, 0);
+    buffer_fini(&out);
+}
+
 /* RFC 1950 §2.2: a preset dictionary is one that nobody has given. */
 static void a_preset_dictionary_is_refused(void **state) {
     (void)state;
@@ -427,6 +442,7 @@ int main(void) {
         cmocka_unit_test(a_call_does_bounded_work),
         cmocka_unit_test(windows_of_zstd),
         cmocka_unit_test(frames_from_before_the_standard),
+        cmocka_unit_test(a_frame_means_the_same_whole_and_in_pieces),
         cmocka_unit_test(a_preset_dictionary_is_refused),
         cmocka_unit_test(every_allocation_may_fail),
     };
