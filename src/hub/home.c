@@ -190,28 +190,46 @@ enum error home_append(struct home *home, struct bytes prefix, bool binary, stru
 
 static void deliver_publish_answer(struct letter *letter) {
     struct publish *publish = container_of(letter, struct publish, letter);
-    if (publish->source != NULL)
-        subscription_published(publish->source, publish->error, publish->offset);
+    subscription_published(publish->source, publish->error, publish->offset);
     memory_free(publish);
 }
 
 static const struct letter_handler publish_answer_handler = {"hub_published",
                                                              deliver_publish_answer};
 
-void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
+static enum error accept_publish(struct hub_worker *worker, struct publish *publish) {
     const uint8_t *data = publish->data;
     struct bytes prefix = bytes_make(data, publish->prefix_size);
     struct bytes name = bytes_make(data + prefix.size, publish->name_size);
     struct bytes payload = bytes_make(data + prefix.size + name.size, publish->payload_size);
     struct home *home;
-    publish->error = home_find(worker, name, &home);
-    if (publish->error == ERROR_NONE)
-        publish->error = home_append(home, prefix, publish->binary, payload, &publish->offset);
+    enum error error = home_find(worker, name, &home);
+    return error == ERROR_NONE
+               ? home_append(home, prefix, publish->binary, payload, &publish->offset)
+               : error;
+}
+
+/* The service hears no answer, so what it says waits here until there is memory for it, in order.
+ */
+static void publish_waiting(struct hub_worker *worker) {
+    while (!list_is_empty(&worker->unpublished)) {
+        struct publish *publish = container_of(worker->unpublished.next, struct publish, link);
+        if (accept_publish(worker, publish) == ERROR_NO_MEMORY)
+            return;
+        list_remove(&publish->link);
+        memory_free(publish);
+    }
+}
+
+void home_handle_publish(struct hub_worker *worker, struct publish *publish) {
+    if (publish->source == NULL) {
+        list_append(&worker->unpublished, &publish->link);
+        publish_waiting(worker);
+        return;
+    }
+    publish->error = accept_publish(worker, publish);
     publish->letter.handler = &publish_answer_handler;
-    if (publish->source == NULL)
-        deliver_publish_answer(&publish->letter);
-    else
-        loop_send(worker->hub->workers[publish->sender].loop, &publish->letter);
+    loop_send(worker->hub->workers[publish->sender].loop, &publish->letter);
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
@@ -241,11 +259,17 @@ static void collect(struct map_node *node, void *context) {
 }
 
 void homes_collect(struct hub_worker *worker) {
+    publish_waiting(worker);
     map_visit(&worker->homes, collect, NULL);
 }
 
 void homes_fini(struct hub_worker *worker) {
     struct map_node *node;
+    while (!list_is_empty(&worker->unpublished)) {
+        struct publish *publish = container_of(worker->unpublished.next, struct publish, link);
+        list_remove(&publish->link);
+        memory_free(publish);
+    }
     while ((node = map_any(&worker->homes)) != NULL)
         home_free(container_of(node, struct home, node));
     map_fini(&worker->homes);

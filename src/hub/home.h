@@ -106,7 +106,8 @@ struct recall {
 struct publish {
     struct letter letter;
     struct hub *hub;
-    struct subscription *source; /* NULL: the service */
+    struct subscription *source; /* NULL: the service, which is not answered */
+    struct list_node link;       /* of the service's at home, while there is no memory for it */
     unsigned sender;             /* worker of the source */
     bool binary;
     uint8_t prefix_size;

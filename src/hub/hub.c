@@ -97,6 +97,7 @@ enum error hub_new(const struct hub_options *options, struct loop *const *loops,
         hub->workers[i].hub = hub;
         hub->workers[i].index = i;
         hub->workers[i].loop = loops[i];
+        list_init(&hub->workers[i].unpublished);
     }
     *hub_out = hub;
     return ERROR_NONE;

@@ -22,8 +22,9 @@ struct hub_worker {
     unsigned index;
     struct http_server server;
     struct pool_port port;
-    struct map channels; /* struct channel */
-    struct map homes;    /* struct home */
+    struct map channels;          /* struct channel */
+    struct map homes;             /* struct home */
+    struct list_node unpublished; /* the service's messages that found no memory at home yet */
     size_t client_count;
     struct deadlines deadlines; /* of the clients */
     uint32_t chance;            /* for worker_chance() */

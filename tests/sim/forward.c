@@ -26,10 +26,14 @@ const char *forward_url(void) {
 
 void forward_start(struct world *world) {
     if (world->by_proxy)
-        origins_listen(world, (const struct sockaddr *)&address, NULL);
+        origins_listen(world, (const struct sockaddr *)&address, HOST_GOOD, false);
 }
 
 static bool find_host(const char *text, enum host_kind *host) {
+    if (strncmp(text, "192.0.2.", 8) == 0) {
+        *host = HOST_ADDRESS;
+        return true;
+    }
     for (unsigned i = 0; i < HOST_KINDS; i++) {
         size_t size = strlen(hosts[i].name);
         if (strncasecmp(text, hosts[i].name, size) == 0 && text[size] == '.') {
@@ -49,12 +53,10 @@ static void refuse(struct visit *visit, const char *status) {
 /* From here on it is the origin that is spoken to. */
 static void open_tunnel(struct visit *visit, enum host_kind host) {
     static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-    static const char *const certificates[] = {"wrong", "expired", "future", "unknown", "self"};
     link_write(&visit->link, established, sizeof established - 1);
-    if (host == HOST_PLAIN)
-        visit->puzzled = true;
-    else
-        link_serve_tls(&visit->link, host < HOST_WRONG ? "good" : certificates[host - HOST_WRONG]);
+    visit->puzzled = host_puzzled(host);
+    if (visit->puzzled == NULL)
+        link_serve_tls(&visit->link, host_certificate(host));
 }
 
 static void find_way(struct visit *visit, const char *to) {

@@ -6,7 +6,8 @@
 #include "link.h"
 #include "tls/context.h"
 
-static const char *const names[] = {"good", "wrong", "expired", "future", "unknown", "self"};
+static const char *const names[] = {"good",    "wrong", "expired", "future",
+                                    "unknown", "self",  "weak"};
 enum { CERTIFICATES = sizeof names / sizeof *names };
 static struct tls_context *servers[CERTIFICATES], *client;
 

@@ -4,7 +4,6 @@
 
 #include "world.h"
 
-enum { SECURE_ADDRESS = 11 }; /* the last byte of the first of those who only speak https */
 enum { HEADER = 12, TYPE_A = 1, TYPE_AAAA = 28, RCODE_FAILED = 2, RCODE_NO_NAME = 3 };
 
 static const char *const names[] = {
@@ -60,7 +59,7 @@ static void append_addresses(struct world *world, struct buffer *answer, enum ho
     if (host == HOST_CHANGING)
         append_v4(answer, (uint8_t)(1 + world->origins.answers++ % LIVE_ADDRESSES));
     if (host >= HOST_WRONG)
-        append_v4(answer, (uint8_t)(SECURE_ADDRESS + host - HOST_WRONG));
+        append_v4(answer, (uint8_t)(HOST_WRONG_BYTE + host - HOST_WRONG));
     for (uint8_t i = 0; host == HOST_MANY && i < 7; i++)
         append_v4(answer, i == 4 ? 2 : 101 + i);
 }
@@ -92,29 +91,28 @@ static void asked(void *context, struct sim *sim, const struct sockaddr *from, c
     buffer_fini(&answer);
 }
 
-static void listen_on(struct world *world, unsigned last, unsigned port, const char *certificate) {
+static void listen_on(struct world *world, unsigned last, unsigned port, enum host_kind host) {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(0xc0000200 + last)};
-    origins_listen(world, (struct sockaddr *)&address, certificate);
+    origins_listen(world, (struct sockaddr *)&address, host, port == 443);
 }
 
-static void listen_on_six(struct world *world, unsigned port, const char *certificate) {
+static void listen_on_six(struct world *world, unsigned port) {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     inet_pton(AF_INET6, "2001:db8::1", &six.sin6_addr);
-    origins_listen(world, (struct sockaddr *)&six, certificate);
+    origins_listen(world, (struct sockaddr *)&six, HOST_SIX, port == 443);
 }
 
 void origins_start(struct world *world) {
-    static const char *const certificates[] = {"wrong", "expired", "future", "unknown", "self", ""};
     for (unsigned i = 1; i <= LIVE_ADDRESSES; i++) {
-        listen_on(world, i, 80, NULL);
-        listen_on(world, i, 443, "good");
+        listen_on(world, i, 80, HOST_GOOD);
+        listen_on(world, i, 443, HOST_GOOD);
     }
-    listen_on_six(world, 80, NULL);
-    listen_on_six(world, 443, "good");
-    for (unsigned i = 0; i < sizeof certificates / sizeof *certificates; i++)
-        listen_on(world, SECURE_ADDRESS + i, 443, certificates[i]);
+    listen_on_six(world, 80);
+    listen_on_six(world, 443);
+    for (unsigned host = HOST_WRONG; host <= HOST_ADDRESS; host++)
+        listen_on(world, HOST_WRONG_BYTE + host - HOST_WRONG, 443, (enum host_kind)host);
     forward_start(world);
     sim_serve_datagrams(world->sim, (const struct sockaddr *)&server_address, asked, world);
 }

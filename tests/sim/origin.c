@@ -27,12 +27,13 @@ static const struct {
 };
 
 bool url_must_succeed(const struct url_plan *plan) {
-    return pages[plan->page].must && hosts[plan->host].can && !plan->refused;
+    return pages[plan->page].must && hosts[plan->host].can && !plan->refused && !plan->forbidden;
 }
 
 bool url_may_succeed(const struct url_plan *plan) {
     bool cut_off = plan->secure && plan->page == PAGE_ABRUPT;
-    return pages[plan->page].may && hosts[plan->host].can && !cut_off && !plan->refused;
+    return pages[plan->page].may && hosts[plan->host].can && !cut_off && !plan->refused &&
+           !plan->forbidden;
 }
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
@@ -47,7 +48,7 @@ static void append_body(struct buffer *body, enum page_kind page, unsigned numbe
 
 void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) {
     struct sim *sim = world->sim;
-    unsigned last = world->secure ? HOST_PLAIN : HOST_QUIET;
+    unsigned last = world->secure ? HOST_ADDRESS : HOST_QUIET;
     plan->number = number;
     plan->page =
         (enum page_kind)sim_below(sim, sim_below(sim, 2) == 0 ? PAGE_STALE + 1 : PAGE_KINDS);
@@ -55,12 +56,18 @@ void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) 
     plan->secure = plan->host >= HOST_WRONG ||
                    (world->secure && hosts[plan->host].can && sim_below(sim, 2) == 0);
     plan->refused = plan->secure && world->by_proxy && world->proxy_refuses;
+    plan->forbidden = world->strict && (hosts[plan->host].can || plan->host >= HOST_WRONG);
     char host[16];
     size_t size = 0;
     for (const char *at = hosts[plan->host].name; *at != '\0'; at++)
         host[size++] = (char)(*at | 0x20);
-    snprintf(plan->text, sizeof plan->text, "http%s://%.*s.test/%s/%u", plan->secure ? "s" : "",
-             (int)size, host, pages[plan->page].name, number);
+    const char *scheme = plan->secure ? "https" : "http", *page = pages[plan->page].name;
+    if (plan->host == HOST_ADDRESS)
+        snprintf(plan->text, sizeof plan->text, "https://192.0.2.%d/%s/%u", HOST_ADDRESS_BYTE, page,
+                 number);
+    else
+        snprintf(plan->text, sizeof plan->text, "%s://%.*s.test/%s/%u", scheme, (int)size, host,
+                 page, number);
     struct buffer body = {0};
     append_body(&body, plan->page, number);
     struct sha256 hash;
@@ -191,6 +198,27 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
     buffer_fini(&body);
 }
 
+/* ---- what is wrong with some ------------------------------------------------------------------
+ */
+
+static const char bad_request[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+/* RFC 4346: an alert of TLS 1.0, fatal, protocol_version. */
+static const char too_new[] = "\x15\x03\x01\x00\x02\x02\x46";
+
+const char *host_certificate(enum host_kind host) {
+    static const char *const certificates[] = {"wrong", "expired", "future", "unknown", "self",
+                                               NULL,    "weak",    NULL,     "wrong"};
+    return host < HOST_WRONG ? "good" : certificates[host - HOST_WRONG];
+}
+
+const char *host_puzzled(enum host_kind host) {
+    return host == HOST_PLAIN ? bad_request : host == HOST_OLD ? too_new : NULL;
+}
+
+static size_t puzzled_size(const char *answer) {
+    return answer == too_new ? sizeof too_new - 1 : sizeof bad_request - 1;
+}
+
 /* ---- visits ---------------------------------------------------------------------------------- */
 
 /* `drained` calls again when the goodbye is out. */
@@ -244,11 +272,10 @@ static void received(struct link *link) {
     struct visit *visit = (struct visit *)link;
     struct buffer *in = &link->in;
     const uint8_t *end;
-    if (visit->puzzled && in->size > 0) {
-        static const char answer_400[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    if (visit->puzzled != NULL && in->size > 0) {
         buffer_clear(in);
         visit->hangs_up = true;
-        link_write(&visit->link, answer_400, sizeof answer_400 - 1);
+        link_write(link, visit->puzzled, puzzled_size(visit->puzzled));
     }
     while (link_is_open(link) && in->size > 0 &&
            (end = memmem(in->data, in->size, "\r\n\r\n", 4)) != NULL) {
@@ -285,11 +312,12 @@ static void accepted(void *context, struct sim_socket *socket) {
     link_pump(&visit->link);
 }
 
-void origins_listen(struct world *world, const struct sockaddr *address, const char *certificate) {
+void origins_listen(struct world *world, const struct sockaddr *address, enum host_kind host,
+                    bool secure) {
     struct origin_port *port = &world->origins.ports[world->origins.port_count++];
     port->world = world;
-    port->puzzled = certificate != NULL && certificate[0] == '\0';
-    port->certificate = port->puzzled ? NULL : certificate;
+    port->puzzled = host_puzzled(host);
+    port->certificate = secure ? host_certificate(host) : NULL;
     sim_peer_listen(world->sim, address, accepted, port);
 }
 

@@ -55,13 +55,17 @@ enum page_kind {
     ROW(NONSENSE, false) /* an answer that is none */                                  \
     ROW(QUIET, false)    /* no answer */                                               \
     /* only for https: the certificate is for another name, too old, too new, of an */ \
-    /* authority that is not trusted, its own; or there is no TLS at all */            \
+    /* authority that is not trusted, its own; there is no TLS at all; the key is */   \
+    /* weak, there is no new TLS; and an address that the certificate is not for */    \
     ROW(WRONG, false)                                                                  \
     ROW(EXPIRED, false)                                                                \
     ROW(FUTURE, false)                                                                 \
     ROW(UNKNOWN, false)                                                                \
     ROW(SELF, false)                                                                   \
-    ROW(PLAIN, false)
+    ROW(PLAIN, false)                                                                  \
+    ROW(WEAK, false)                                                                   \
+    ROW(OLD, false)                                                                    \
+    ROW(ADDRESS, false)
 
 enum host_kind {
 #define HOST_ENUM_ROW(name, can) HOST_##name,
@@ -72,12 +76,16 @@ enum host_kind {
 
 enum { URL_TEXT = 80, LIVE_ADDRESSES = 3 };
 
+/* The last bytes of the addresses of those who only speak https, in order. */
+enum { HOST_WRONG_BYTE = 11, HOST_ADDRESS_BYTE = HOST_WRONG_BYTE + HOST_ADDRESS - HOST_WRONG };
+
 struct url_plan {
     char text[URL_TEXT];
     enum page_kind page;
     enum host_kind host;
-    bool secure;  /* https */
-    bool refused; /* … behind a proxy that opens no way to it */
+    bool secure;    /* https */
+    bool refused;   /* … behind a proxy that opens no way to it */
+    bool forbidden; /* its address is none that may be fetched from */
     unsigned number;
     uint8_t digest[SHA256_SIZE]; /* of the whole body */
     uint64_t substance;          /* of what was printed last; 0: nothing, or not enough */
@@ -91,14 +99,14 @@ struct visit {
     bool hangs_up; /* when all is sent */
     bool abrupt;   /* … and under TLS without a word */
     bool said_goodbye;
-    bool puzzled; /* it gets TLS, and speaks none */
+    const char *puzzled; /* what it answers to TLS, if it speaks none, or not ours */
 };
 
 /* Where origins answer, and as whom. */
 struct origin_port {
     struct world *world;
     const char *certificate; /* NULL: plain */
-    bool puzzled;
+    const char *puzzled;
 };
 
 enum { PORTS_MAX = 24 };
@@ -119,9 +127,15 @@ bool url_may_succeed(const struct url_plan *plan);
 
 /* Starts all of them: the name server at 192.0.2.53, the origins at 192.0.2.1 and on. */
 void origins_start(struct world *world);
-/* Lets the origins answer at one more address; `certificate` is the name of one of tests/data/tls,
- * NULL: no TLS, or "": none either, though it is asked for. */
-void origins_listen(struct world *world, const struct sockaddr *address, const char *certificate);
+/* What an origin with something wrong has for a certificate: the name of one of tests/data/tls; or
+ * none, and what it is puzzled by. */
+const char *host_certificate(enum host_kind host);
+const char *host_puzzled(enum host_kind host);
+
+/* Lets the origins answer at one more address, as this host; as the good one with TLS if `secure`,
+ * or without. */
+void origins_listen(struct world *world, const struct sockaddr *address, enum host_kind host,
+                    bool secure);
 
 /* Closes all visits. Their memory may go when the world has ended: who rests is told later. */
 void origins_close(struct origins *origins);

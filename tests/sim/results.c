@@ -76,8 +76,12 @@ static bool is_nameless(const struct world *world, const char *line) {
 
 /* Why a URL of https whose host has something wrong must fail in peace; NULL: it need not say. */
 static const char *kind_in_peace(const struct url_plan *plan) {
-    static const char *const kinds[] = {"tls_wrong_name",   "tls_expired",     "tls_not_yet_valid",
-                                        "tls_unknown_root", "tls_self_signed", "tls"};
+    static const char *const kinds[] = {
+        "tls_wrong_name",   "tls_expired",      "tls_not_yet_valid",
+        "tls_unknown_root", "tls_self_signed",  "tls",
+        "tls_weak_key",     "tls_old_protocol", "tls_wrong_address"};
+    if (plan->forbidden)
+        return "address";
     if (plan->refused)
         return "proxy";
     return plan->host >= HOST_WRONG ? kinds[plan->host - HOST_WRONG] : NULL;
@@ -139,8 +143,10 @@ bool results_take(void *context, struct bytes text) {
     return true;
 }
 
+/* What had not begun when the service was told to stop has no result: of a list that is longer
+ * than what may be fetched at once, the end. */
 void results_check_end(struct world *world) {
-    if (world->next_index != 0)
+    if (world->next_index != 0 && world->next_index < world->config.fetch.concurrency)
         world_fail(world, "the last round ended with %zu of %zu results", world->next_index,
                    world->url_count);
 }

@@ -105,12 +105,13 @@ static void write_config(struct world *world, struct buffer *text) {
     append_urls(world, text);
     buffer_format(text,
                   "], \"authorities\": \"" TEST_DATA "/tls/root.pem\", "
-                  "\"every\": \"3s\", \"backoff\": 0, \"private_addresses\": \"always\", "
+                  "\"every\": \"3s\", \"backoff\": 0, \"private_addresses\": \"%s\", "
                   "\"concurrency\": %u, \"per_host\": %u, "
                   "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"%us\", "
                   "\"attempt\": \"5s\", \"connect\": \"2s\", \"dns\": \"2s\", "
                   "\"read\": \"3s\"}}, ",
-                  (unsigned)(1 + sim_below(sim, 8)), (unsigned)(1 + sim_below(sim, 3)),
+                  world->strict ? "never" : "always", (unsigned)(1 + sim_below(sim, 8)),
+                  (unsigned)(1 + sim_below(sim, 3)),
                   world->redirects ? (unsigned)LONG_TOTAL_SECONDS : 6U);
     if (world->by_proxy) {
         text->size -= 3; /* back into "fetch" */
@@ -580,6 +581,7 @@ static void draw_world(struct world *world) {
     world->secure = sim_below(sim, 8) == 0;
     world->by_proxy = sim_below(sim, world->secure ? 3 : 16) == 0;
     world->proxy_refuses = sim_below(sim, 3) == 0;
+    world->strict = !world->by_proxy && sim_below(sim, 32) == 0;
     world->under_tls = sim_below(sim, 16) == 0;
     for (unsigned i = 0; i < world->url_count; i++) {
         url_plan_draw(&world->urls[i], world, i);

@@ -112,6 +112,7 @@ struct world {
     struct tls_session *ticket; /* to come back to it with; NULL: none yet */
     bool by_proxy;              /* the fetcher asks one for everything, which may refuse https */
     bool proxy_refuses;
+    bool strict;    /* no origin has an address that may be fetched from */
     bool redirects; /* one of the URLs is one */
     bool crowded;   /* fewer connections are allowed than there are clients */
     bool presence;  /* who is in the channels is known */

@@ -74,6 +74,7 @@ static inline void still_start(unsigned workers, const struct hub_options *optio
         still_hub->workers[i].hub = still_hub;
         still_hub->workers[i].index = i;
         still_hub->workers[i].loop = &still_loops[i];
+        list_init(&still_hub->workers[i].unpublished);
     }
 }
 
