@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/message.h"
 #include "world.h"
 #include "ws/frame.h"
@@ -119,6 +120,16 @@ void client_take_message(struct client *client, bool binary, struct bytes payloa
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+/* In peace some take their time, but no more than they have. */
+static void answer_close(void *context) {
+    struct client *client = context;
+    uint8_t code[] = {(uint8_t)(client->close_code >> 8), (uint8_t)client->close_code};
+    if (client->calm && !link_is_open(&client->link))
+        world_fail(client->world, "client %u was not waited for", client->number);
+    client_send_frame(client, 0x80 | FRAME_CLOSE,
+                      bytes_make(code, client->close_code == 1005 ? 0 : 2));
+}
+
 static void take_close(struct client *client, struct bytes payload) {
     struct world *world = client->world;
     client->heard_close = true;
@@ -131,11 +142,11 @@ static void take_close(struct client *client, struct bytes payload) {
     if (client->expected_code != 0 && !ours)
         world_fail(world, "client %u was closed with %u, expected %u", client->number,
                    client->close_code, client->expected_code);
-    if (!client->said_close && client->kind != CLIENT_MUTE) {
-        client->said_close = true;
-        client_send_frame(client, 0x80 | FRAME_CLOSE,
-                          bytes_make(payload.data, payload.size < 2 ? 0 : 2));
-    }
+    if (client->said_close || client->kind == CLIENT_MUTE)
+        return;
+    client->said_close = true;
+    sim_after(client->link.sim, client->calm ? sim_below(client->link.sim, SECOND / 2) : 0,
+              answer_close, client);
 }
 
 static void take_frame(struct client *client, const struct frame_header *header,
