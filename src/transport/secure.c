@@ -21,7 +21,7 @@ struct secure {
     bool opened;
     bool ended;
     bool shut;              /* the sending side ends behind what is being sent */
-    bool torn;              /* a send failed: what comes behind the gap would be no TLS */
+    enum error torn;        /* a send failed so: what comes behind the gap would be no TLS */
     struct pool_port *port; /* NULL: the handshake is made on the loop */
     struct work handshake;  /* while it is sent, the engine is the pool's */
     struct buffer held;     /* what arrived meanwhile */
@@ -45,7 +45,7 @@ static bool is_away(const struct secure *secure) {
 /* Starts sending what the engine has written, unless a send is in flight. */
 static void flush(struct transport *transport) {
     struct secure *secure = transport->secure;
-    if (is_away(secure) || secure->torn)
+    if (is_away(secure) || secure->torn != ERROR_NONE)
         return;
     struct buffer *output = tls_output(secure->tls);
     if (transport->stream.closing || stream_is_sending(&transport->stream) || output->size == 0)
@@ -175,7 +175,8 @@ static void encrypt(struct transport *transport) {
     struct secure *secure = transport->secure;
     struct bytes plain = bytes_make(secure->waiting, secure->user_size);
     secure->waiting = NULL;
-    secure->report_error = tls_write(secure->tls, plain);
+    secure->report_error =
+        secure->torn != ERROR_NONE ? secure->torn : tls_write(secure->tls, plain);
     if (secure->report_error != ERROR_NONE)
         loop_post(transport->stream.loop, &secure->report);
     else
@@ -186,7 +187,8 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
     struct transport *transport = transport_of(stream);
     struct secure *secure = transport->secure;
     secure->sent_size += size;
-    secure->torn |= error != ERROR_NONE;
+    if (error != ERROR_NONE)
+        secure->torn = error;
     if (error == ERROR_NONE && secure->sent_size < secure->sending.size) {
         stream_send(stream, secure->sending.data + secure->sent_size,
                     secure->sending.size - secure->sent_size);
@@ -198,8 +200,11 @@ static void secure_sent(struct stream *stream, size_t size, enum error error) {
         flush(transport);
         return;
     }
-    if (secure->report.posted)
+    if (secure->report.posted) {
+        if (secure->report_error == ERROR_NONE)
+            secure->report_error = error;
         return;
+    }
     if (error == ERROR_NONE && secure->waiting != NULL)
         encrypt(transport);
     else
@@ -355,7 +360,7 @@ void secure_shutdown(struct transport *transport) {
 void secure_say_goodbye(struct transport *transport) {
     struct secure *secure = transport->secure;
     atomic_store_explicit(&secure->given_up, true, memory_order_relaxed);
-    if (!secure->opened || secure->torn || stream_is_sending(&transport->stream))
+    if (!secure->opened || secure->torn != ERROR_NONE || stream_is_sending(&transport->stream))
         return;
     if (tls_close(secure->tls) != ERROR_NONE)
         return;

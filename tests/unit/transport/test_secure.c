@@ -280,6 +280,9 @@ static void a_reset_is_told(void **state) {
     transport_send(&server.transport, pattern, 10);
     wait_for(server.sends == 1);
     assert_int_equal(server.send_error, ERROR_CONNECTION_RESET);
+    transport_send(&server.transport, pattern, 10);
+    wait_for(server.sends == 2); /* who sends behind a gap is told, too */
+    assert_int_not_equal(server.send_error, ERROR_NONE);
     assert_int_equal(server.sent, 0);
     assert_int_equal(server.ends, 1);
     finish();
