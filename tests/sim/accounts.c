@@ -40,7 +40,8 @@ static void check_channel(struct world *world, const struct channel_totals *tota
         received += client->received;
         in_order &= ended_in_order(client);
     }
-    if (received > totals->delivered || (in_order && received < totals->delivered))
+    /* What a client that breaks off has got last may have been taken too late to be counted. */
+    if (in_order && received != totals->delivered)
         world_fail(world, "channel %s: %llu messages count as delivered, %llu were received",
                    totals->name, (unsigned long long)totals->delivered,
                    (unsigned long long)received);
