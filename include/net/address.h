@@ -43,6 +43,9 @@ struct address address_unmapped(const struct address *address);
 /* Same family, same bytes; ports are not compared. */
 bool address_equal_host(const struct address *a, const struct address *b);
 
+/* Is it one host's: neither "any address" nor multicast nor broadcast, in IPv6's form either? */
+bool address_is_one_host(const struct address *address);
+
 /* Reads an IP literal (no brackets, no zone). False if it is none. */
 bool address_parse_host(struct bytes text, uint16_t port, struct address *address);
 

@@ -46,10 +46,13 @@ void admission_set_limits(struct admission *admission, const struct admission_li
 enum admission_answer admission_enter(struct admission *admission, uint64_t now);
 void admission_leave(struct admission *admission);
 
+/* Who was just granted is closed at once, so that no accept is spent on it: one address cannot use
+ * up what is for all. Not later, when the rate is another moment's. */
+void admission_spare_accept(struct admission *admission);
+
 /*
  * Counts a connection among those of its address, until admission_uncount(). ERROR_NO_MEMORY or
- * ERROR_LIMIT_REACHED: it is not counted; and in the second case no accept was spent on it, since
- * it is to be closed. `*counted` is NULL when there is no limit, and for Unix
+ * ERROR_LIMIT_REACHED: it is not counted. `*counted` is NULL when there is no limit, and for Unix
  * sockets, which have no address.
  */
 enum error admission_count(struct admission *admission, const struct address *address,

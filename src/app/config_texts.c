@@ -81,6 +81,8 @@ static enum error read_name_server(struct config_reader *reader, const struct co
         return config_refuse(reader, value,
                              "the IP address of a name server, and maybe :PORT behind it (then "
                              "with IPv6 in brackets)");
+    if (!address_is_one_host(&server))
+        return config_refuse(reader, value, "the address of one host, not of any or of many");
     return config_set_text(field, bytes_make(text, address_format(&server, text)));
 }
 

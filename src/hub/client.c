@@ -23,6 +23,8 @@ enum { PING_JITTER_PER_CENT = 10, IDLE_BYTES_MAX = 512 };
 
 #define PING_SLOT (200 * MILLISECOND)
 
+_Static_assert(PING_SLOT % DEADLINE_TICK == 0, "the end of a slot is a tick of the wheel");
+
 /* While it is idle, a plain client has no memory but this, with the allocator's word in front and
  * rounded up. */
 _Static_assert((sizeof(struct client) + sizeof(size_t) + 15) / 16 * 16 <= IDLE_BYTES_MAX,
@@ -102,29 +104,39 @@ static uint64_t time_of_grant(const struct client *client) {
     return expires * SECOND > wall ? expires * SECOND - wall : 0;
 }
 
-/* Spread, so that who has come together is not asked together for ever; but the pings of many go
- * out in one turn of the loop, so long intervals end in slots. */
-static uint64_t time_of_ping(struct hub_worker *worker) {
-    uint64_t interval = worker->hub->options.ping_interval;
-    interval -= interval / 100 * PING_JITTER_PER_CENT * worker_chance(worker) / UINT32_MAX;
-    if (interval >= 10 * PING_SLOT)
-        interval -= (worker->loop->now + interval) % PING_SLOT;
-    return interval;
+/* From nothing to all of `time`, which may be long: the product with 32 bits has more than 64. */
+static uint64_t random_part(struct hub_worker *worker, uint64_t time) {
+    uint64_t chance = worker_chance(worker);
+    return (time >> 32) * chance + ((time & UINT32_MAX) * chance >> 32);
+}
+
+/* Spread over the last `jitter` of an interval, so that who has come together is not asked together
+ * for ever; but the pings of many go out in one turn of the loop, so long waits end in slots. */
+static uint64_t time_of_ping(struct hub_worker *worker, uint64_t jitter) {
+    uint64_t wait = worker->hub->options.ping_interval - random_part(worker, jitter);
+    if (wait >= 10 * PING_SLOT)
+        wait -= (worker->loop->now + wait) % PING_SLOT;
+    return wait;
 }
 
 /* The time to the next ping, or to the token's end if that comes first. */
-void client_schedule_ping(struct client *client) {
-    const struct hub_options *options = &worker_of(client)->hub->options;
+static void schedule_ping(struct client *client, uint64_t jitter) {
+    struct hub_worker *worker = worker_of(client);
     uint64_t wait = time_of_grant(client);
     client->ping_sent = false;
-    if (options->ping_interval != 0) {
-        uint64_t interval = time_of_ping(worker_of(client));
-        wait = interval < wait ? interval : wait;
+    if (worker->hub->options.ping_interval != 0) {
+        uint64_t ping = time_of_ping(worker, jitter);
+        wait = ping < wait ? ping : wait;
     }
     if (wait == UINT64_MAX)
         deadline_clear(&client->deadline);
     else
         client_set_deadline(client, wait);
+}
+
+void client_schedule_ping(struct client *client) {
+    uint64_t interval = worker_of(client)->hub->options.ping_interval;
+    schedule_ping(client, interval / 100 * PING_JITTER_PER_CENT);
 }
 
 /* Any pong that follows will do, so it carries nothing. */
@@ -260,23 +272,30 @@ enum error client_enter(struct client *client, struct seat *seat) {
     if (client->dialog != NULL)
         id = client->dialog->id;
     else
-        ring_random(worker_of(client)->loop->ring, &id, sizeof id);
+        id = worker_new_id(worker_of(client));
     return presence_enter(&seat->subscription, id, grant_subject(client->grant));
 }
 
+/* Who cannot become a member for want of memory stays without: a change disconnects nobody. */
 static void keep_presence(struct seat *seat) {
     struct subscription *subscription = &seat->subscription;
+    struct client *client = seat->client;
+    bool ending = client->state >= CLIENT_CLOSING || transport_of(client)->stream.closing;
     if (subscription->state < SUBSCRIPTION_IDLE)
         return; /* it enters when it has joined */
     if (!subscription->channel->settings.presence)
         presence_leave(subscription);
-    else if (!presence_knows(subscription) && client_enter(seat->client, seat) != ERROR_NONE)
-        client_close(seat->client, CLOSE_REASON_NO_MEMORY);
+    else if (!ending && !presence_knows(subscription))
+        (void)client_enter(client, seat);
 }
 
-void client_follow_change(struct client *client, bool pings) {
-    if (pings && client->state == CLIENT_OPEN && !client->ping_sent)
-        client_schedule_ping(client);
+/* The first pings after the change are spread over a whole interval: all were idle, maybe for ever,
+ * and are visited in one moment. */
+void client_follow_change(struct client *client, const struct hub_changes *changes) {
+    if (changes->pings && client->state == CLIENT_OPEN && !client->ping_sent)
+        schedule_ping(client, worker_of(client)->hub->options.ping_interval);
+    if (!changes->presence)
+        return;
     keep_presence(&client->seat);
     dialog_visit_seats(client, keep_presence);
 }

@@ -90,8 +90,8 @@ void client_handle_upgrade(struct client *client, const struct http_request *req
 /* Something is due of it. */
 void client_deadline_passed(struct deadline *deadline);
 
-/* What its hub and its channels are set to has changed; maybe the interval of pings, too. */
-void client_follow_change(struct client *client, bool pings);
+/* What its hub and its channels are set to has changed. */
+void client_follow_change(struct client *client, const struct hub_changes *changes);
 
 /* Visits the worker's clients whose connections have not ended, the oldest first, until a visit
  * returns false; then it is false, too. */

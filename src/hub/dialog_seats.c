@@ -64,7 +64,7 @@ enum error dialog_new(struct client *client) {
     if (client->dialog == NULL)
         return ERROR_NO_MEMORY;
     list_init(&client->dialog->ready);
-    ring_random(worker_of(client)->loop->ring, &client->dialog->id, sizeof client->dialog->id);
+    client->dialog->id = worker_new_id(worker_of(client));
     return ERROR_NONE;
 }
 

@@ -74,6 +74,8 @@ static void spread_over(struct timer *timer) {
 static const struct timer_handler spread_handler = {"hub_drain_spread", spread_over};
 
 static bool cut_off(struct client *client) {
+    if (client->connection.transport.stream.closing)
+        return true; /* it has ended, for a reason of its own */
     if (client->reason == CLOSE_REASON_GOING_AWAY)
         client->reason = CLOSE_REASON_COUNT; /* it was asked to, and has not gone */
     client_cut_off(client, CLOSE_REASON_CLOSE_TIMEOUT);
@@ -110,7 +112,7 @@ static void start_closing(struct hub_worker *worker) {
 static void finish(struct hub_worker *worker) {
     assert(worker->channels.size == 0 && worker->client_count == 0);
     deadlines_fini(&worker->deadlines);
-    loop_unpost(&worker->change);
+    loop_unpost(&worker->follow_task);
     ws_inflater_free(worker->inflater);
     buffer_fini(&worker->inflated);
     homes_fini(worker);

@@ -141,18 +141,18 @@ static void collect(struct timer *timer) {
 static const struct timer_handler collect_handler = {"hub_collect", collect};
 
 static bool follow_change(struct client *client) {
-    client_follow_change(client, worker_of(client)->pings_change);
+    client_follow_change(client, &worker_of(client)->changes);
     return true;
 }
 
 /* On the worker's own thread, since clients may have something to send by that. */
-static void change(struct task *task) {
-    struct hub_worker *worker = container_of(task, struct hub_worker, change);
+static void follow(struct task *task) {
+    struct hub_worker *worker = container_of(task, struct hub_worker, follow_task);
     clients_visit(worker, follow_change);
-    worker->pings_change = false;
+    worker->changes = (struct hub_changes){0};
 }
 
-static const struct task_handler change_handler = {"hub_change", change};
+static const struct task_handler follow_handler = {"hub_follow", follow};
 
 static struct http_server_options server_options(struct hub_worker *worker) {
     struct hub *hub = worker->hub;
@@ -177,9 +177,9 @@ void hub_start(struct hub *hub, unsigned index) {
     const struct http_server_options options = server_options(worker);
     http_server_init(&worker->server, worker->loop, &options, &server_events, worker);
     deadlines_init(&worker->deadlines, worker->loop, client_deadline_passed);
-    ring_random(worker->loop->ring, &worker->chance, sizeof worker->chance);
-    worker->chance |= 1; /* zero would stay zero */
-    worker->change.handler = &change_handler;
+    ring_random(worker->loop->ring, &worker->random_state, sizeof worker->random_state);
+    worker->random_state |= 1; /* zero would stay zero */
+    worker->follow_task.handler = &follow_handler;
     worker->progress.handler = &progress_handler;
     loop_start_timer(worker->loop, &worker->progress,
                      worker->loop->now + progress_interval(worker));
@@ -200,8 +200,10 @@ static struct channel_settings new_settings(const struct hub_worker *worker, con
 
 static void change_channel(struct map_node *node, void *context) {
     struct channel *channel = container_of(node, struct channel, node);
+    struct hub_worker *worker = context;
     const struct channel_settings settings =
-        new_settings(context, channel->name, &channel->settings);
+        new_settings(worker, channel->name, &channel->settings);
+    worker->changes.presence |= settings.presence != channel->settings.presence;
     channel_set(channel, &settings);
 }
 
@@ -221,8 +223,9 @@ void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
         http_server_set_options(&worker->server, &server);
         map_visit(&worker->channels, change_channel, worker);
         map_visit(&worker->homes, change_home, worker);
-        worker->pings_change |= pings_change;
-        loop_post(worker->loop, &worker->change);
+        worker->changes.pings |= pings_change;
+        if (worker->changes.pings || worker->changes.presence)
+            loop_post(worker->loop, &worker->follow_task);
     }
 }
 

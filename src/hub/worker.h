@@ -16,6 +16,14 @@ struct drain_letter {
     struct hub_worker *worker;
 };
 
+/* What clients that are there have to follow when the hub's options are others. */
+struct hub_changes {
+    bool pings;    /* their interval is another */
+    bool presence; /* of any channel */
+};
+
+enum { HUB_IDS = 32 }; /* drawn at once */
+
 struct hub_worker {
     struct hub *hub;
     struct loop *loop;
@@ -27,9 +35,11 @@ struct hub_worker {
     struct list_node unpublished; /* the service's messages that found no memory at home yet */
     size_t client_count;
     struct deadlines deadlines; /* of the clients */
-    uint32_t chance;            /* for worker_chance() */
-    struct task change;         /* clients follow other options */
-    bool pings_change;          /* the interval of pings is another */
+    uint32_t random_state;      /* of worker_chance() */
+    uint64_t ids[HUB_IDS];      /* of worker_new_id() */
+    unsigned ids_left;
+    struct task follow_task; /* clients follow `changes` */
+    struct hub_changes changes;
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */
@@ -67,10 +77,20 @@ static inline uint64_t worker_wall_seconds(const struct hub_worker *worker) {
 
 /* A number that nobody has to be kept from guessing, without asking the kernel (xorshift). */
 static inline uint32_t worker_chance(struct hub_worker *worker) {
-    worker->chance ^= worker->chance << 13;
-    worker->chance ^= worker->chance >> 17;
-    worker->chance ^= worker->chance << 5;
-    return worker->chance;
+    worker->random_state ^= worker->random_state << 13;
+    worker->random_state ^= worker->random_state >> 17;
+    worker->random_state ^= worker->random_state << 5;
+    return worker->random_state;
+}
+
+/* Tells a connection from all others. A change may need one for each of them, so the kernel is
+ * asked for many at once. */
+static inline uint64_t worker_new_id(struct hub_worker *worker) {
+    if (worker->ids_left == 0) {
+        ring_random(worker->loop->ring, worker->ids, sizeof worker->ids);
+        worker->ids_left = HUB_IDS;
+    }
+    return worker->ids[--worker->ids_left];
 }
 
 /* May a client name such a channel? Whether it could be any channel's, and is not too long. */

@@ -63,6 +63,19 @@ bool address_equal_host(const struct address *a, const struct address *b) {
                     : memcmp(&a->socket.v4.sin_addr, &b->socket.v4.sin_addr, 4) == 0;
 }
 
+static bool is_one_v4(const struct in_addr *host) {
+    uint32_t bits = ntohl(host->s_addr);
+    return bits != INADDR_ANY && bits != INADDR_BROADCAST && !IN_MULTICAST(bits);
+}
+
+bool address_is_one_host(const struct address *address) {
+    const struct address host = address_unmapped(address);
+    if (!is_v6(&host))
+        return is_one_v4(&host.socket.v4.sin_addr);
+    return !IN6_IS_ADDR_UNSPECIFIED(&host.socket.v6.sin6_addr) &&
+           !IN6_IS_ADDR_MULTICAST(&host.socket.v6.sin6_addr);
+}
+
 bool address_parse_host(struct bytes text, uint16_t port, struct address *address) {
     char literal[INET6_ADDRSTRLEN];
     uint8_t bytes[16];

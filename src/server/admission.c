@@ -50,6 +50,12 @@ enum admission_answer admission_enter(struct admission *admission, uint64_t now)
     return answer;
 }
 
+void admission_spare_accept(struct admission *admission) {
+    pthread_mutex_lock(&admission->lock);
+    bucket_give(&admission->accepts, &admission->limits.accepts, 1);
+    pthread_mutex_unlock(&admission->lock);
+}
+
 void admission_leave(struct admission *admission) {
     pthread_mutex_lock(&admission->lock);
     assert(admission->open > 0);
@@ -105,8 +111,6 @@ enum error admission_count(struct admission *admission, const struct address *ad
     pthread_mutex_lock(&admission->lock);
     if (admission->limits.per_address > 0)
         error = count(admission, key_of(address), counted);
-    if (error == ERROR_LIMIT_REACHED) /* one address cannot use up what is for all */
-        bucket_give(&admission->accepts, &admission->limits.accepts, 1);
     pthread_mutex_unlock(&admission->lock);
     return error;
 }

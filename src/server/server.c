@@ -74,8 +74,12 @@ static bool is_welcome(struct http_connection *connection) {
     const struct exchange *exchange = connection->exchange;
     if (exchange->peer.socket.any.sa_family == AF_UNSPEC)
         return false;
-    if (!exchange->way.proxy_protocol)
-        return http_connection_admit(connection, &exchange->peer);
+    if (!exchange->way.proxy_protocol) {
+        if (http_connection_admit(connection, &exchange->peer))
+            return true;
+        admission_spare_accept(connection->server->options.admission);
+        return false;
+    }
     if (is_trusted(connection->server, &exchange->peer))
         return true; /* it is counted when it is known where it comes from */
     counter_add(&connection->server->statistics.proxy_headers_refused, 1);

@@ -148,12 +148,24 @@ async def test_other_pings_reach_who_is_idle(processes):
         assert (await client.frame()).opcode == PING
         client.send(frame(PONG))
     await running.reload({"hub": {"ping_interval": 0}})
-    for client in clients:  # those that were on their way, then none
-        client.send(frame(PONG), close_frame(1000))
-        while (last := await client.frame()).opcode == PING:
-            pass
-        assert last.code == 1000
-        client.abort()
+    await asyncio.gather(*map(answered, clients))
+    await asyncio.gather(*(silent_for(client, 3 * 0.2) for client in clients))
+    for client in clients:
+        client.send(close_frame(1000))
+        assert await client.closed_with() == 1000
+
+
+async def answered(client):
+    """Answers the pings that were on their way, and one that the answer to its own overtook."""
+    client.send(frame(PING, "last"))
+    while (received := await client.frame()).opcode == PING:
+        client.send(frame(PONG, received.payload))
+    assert (received.opcode, received.payload) == (PONG, b"last")
+
+
+async def silent_for(client, seconds):
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.reader.read(1), seconds)
 
 
 async def members_of(watcher, name, count):

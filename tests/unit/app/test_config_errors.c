@@ -271,6 +271,18 @@ static void test_every_key_keeps_its_bounds(void **state) {
     }
 }
 
+static void test_name_servers_are_hosts(void **state) {
+    (void)state;
+    static const char *const refused[] = {
+        "\"0.0.0.0\"",         "\"0.0.0.0:53\"",   "\"::\"",       "\"[::]:53\"",
+        "\"255.255.255.255\"", "\"224.0.0.251\"",  "\"ff02::fb\"", "\"[ff02::fb]:5353\"",
+        "\"::ffff:0.0.0.0\"",  "\"239.1.2.3:53\"",
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        check_refused("fetch.name_servers", refused[i],
+                      "the address of one host, not of any or of many");
+}
+
 static void test_no_key_is_without_a_test_of_its_bounds(void **state) {
     (void)state;
     assert_int_equal(config_keys.count, sizeof bounds / sizeof *bounds);
@@ -730,6 +742,7 @@ static void test_a_refused_config_is_empty_and_owns_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_key_keeps_its_bounds),
+        cmocka_unit_test(test_name_servers_are_hosts),
         cmocka_unit_test(test_no_key_is_without_a_test_of_its_bounds),
         cmocka_unit_test(test_channel_settings_keep_their_bounds),
         cmocka_unit_test(test_what_is_no_duration_or_size_gets_an_example),

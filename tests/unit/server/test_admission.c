@@ -142,6 +142,24 @@ static void out_of_memory_nothing_is_counted(void **state) {
     admission_fini(&admission);
 }
 
+/* It is known too late: its accept was one of another moment. */
+static void who_is_refused_later_has_spent_its_accept(void **state) {
+    (void)state;
+    struct admission admission;
+    struct admission_address *counted, *none;
+    const struct admission_limits limits = {.per_address = 1, .accepts = {1, 2}};
+    admission_init(&admission, &limits);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
+    assert_int_equal(count(&admission, "192.0.2.1", &counted), ERROR_NONE);
+    assert_int_equal(count(&admission, "192.0.2.1", &none), ERROR_LIMIT_REACHED);
+    assert_int_equal(admission_enter(&admission, START), ADMISSION_TOO_FAST);
+    admission_uncount(&admission, counted);
+    for (int i = 0; i < 2; i++)
+        admission_leave(&admission);
+    admission_fini(&admission);
+}
+
 /* Nor who is one too many from its address: others find the rate as it was. */
 static void an_address_over_its_limit_spends_no_accepts(void **state) {
     (void)state;
@@ -154,6 +172,7 @@ static void an_address_over_its_limit_spends_no_accepts(void **state) {
     for (int i = 0; i < 100; i++) {
         assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
         assert_int_equal(count(&admission, "192.0.2.1", &none), ERROR_LIMIT_REACHED);
+        admission_spare_accept(&admission);
         admission_leave(&admission);
     }
     assert_int_equal(admission_enter(&admission, START), ADMISSION_GRANTED);
@@ -172,6 +191,7 @@ int main(void) {
         cmocka_unit_test(so_many_in_all),
         cmocka_unit_test(so_many_a_second),
         cmocka_unit_test(an_address_over_its_limit_spends_no_accepts),
+        cmocka_unit_test(who_is_refused_later_has_spent_its_accept),
         cmocka_unit_test(so_many_from_one_address),
         cmocka_unit_test(a_network_of_ipv6_is_one_address),
         cmocka_unit_test(unix_sockets_have_no_address),

@@ -1,0 +1,198 @@
+/* Clients that are there when the options change: a whole hub, its one worker on a thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client.h"
+#include "hub_threads.h"
+
+enum { CROWD = 48 };
+
+static int set_up(void **state) {
+    (void)state;
+    default_settings();
+    return 0;
+}
+
+static void join_all(int clients[CROWD]) {
+    hub_begin(1);
+    hub_listen_on(0);
+    for (size_t i = 0; i < CROWD; i++)
+        clients[i] = join("a");
+    wait_until(hub_count(clients) == CROWD);
+}
+
+static void leave_all(const int clients[CROWD]) {
+    for (size_t i = 0; i < CROWD; i++)
+        leave(clients[i]);
+    hub_end();
+}
+
+static void do_nothing(unsigned worker, void *context) {
+    (void)worker, (void)context;
+}
+
+/* When a letter that is sent now has come, clients have followed. */
+static void reconfigure(void (*change)(unsigned worker, void *context)) {
+    call_on(0, change, NULL);
+    call_on(0, do_nothing, NULL);
+    call_on(0, do_nothing, NULL);
+}
+
+static void take_options(unsigned worker, void *context) {
+    (void)worker, (void)context;
+    hub_reconfigure(hub, &test_options);
+}
+
+/* ---- pings ----------------------------------------------------------------------------------- */
+
+struct pings {
+    uint64_t first, last; /* from now */
+    size_t count;
+};
+
+static struct pings pings;
+
+static bool look_at_ping(struct client *client) {
+    uint64_t wait = client->deadline.at - hub->workers[0].loop->now;
+    assert_true(deadline_is_set(&client->deadline));
+    if (pings.count++ == 0)
+        pings = (struct pings){wait, wait, 1};
+    pings.first = wait < pings.first ? wait : pings.first;
+    pings.last = wait > pings.last ? wait : pings.last;
+    return true;
+}
+
+static void look_at_pings(unsigned worker, void *context) {
+    (void)context;
+    pings = (struct pings){0};
+    clients_visit(&hub->workers[worker], look_at_ping);
+}
+
+/* That all of the crowd are in one half of the interval's last tenth happens to no one. */
+static void pings_of_a_long_interval_are_spread_over_a_tenth(void **state) {
+    (void)state;
+    int clients[CROWD];
+    test_options.ping_interval = HOUR;
+    join_all(clients);
+    call_on(0, look_at_pings, NULL);
+    assert_int_equal(pings.count, CROWD);
+    assert_true(pings.first >= HOUR * 9 / 10 - MINUTE && pings.last <= HOUR);
+    assert_true(pings.last - pings.first > HOUR / 20);
+    leave_all(clients);
+}
+
+/* They are visited in one moment, and are not to be pinged in one. */
+static void another_interval_spreads_the_first_pings_over_all_of_it(void **state) {
+    (void)state;
+    int clients[CROWD];
+    join_all(clients);
+    test_options.ping_interval = HOUR;
+    reconfigure(take_options);
+    call_on(0, look_at_pings, NULL);
+    assert_int_equal(pings.count, CROWD);
+    assert_true(pings.first > 0 && pings.last <= HOUR);
+    assert_true(pings.first < HOUR / 2 && pings.last > HOUR / 2);
+    test_options.ping_interval = 10 * MINUTE;
+    reconfigure(take_options);
+    call_on(0, look_at_pings, NULL);
+    assert_true(pings.first < 5 * MINUTE && pings.last > 5 * MINUTE && pings.last <= 10 * MINUTE);
+    leave_all(clients);
+}
+
+static bool task_was_posted;
+
+static void take_options_and_look(unsigned worker, void *context) {
+    take_options(worker, context);
+    task_was_posted = hub->workers[worker].follow_task.posted;
+}
+
+static void nobody_is_visited_for_what_concerns_no_client(void **state) {
+    (void)state;
+    int clients[CROWD];
+    join_all(clients);
+    test_options.max_subscriptions++;
+    test_channel.echo = true;
+    reconfigure(take_options_and_look);
+    assert_false(task_was_posted);
+    test_channel.presence = true;
+    reconfigure(take_options_and_look);
+    assert_true(task_was_posted);
+    reconfigure(take_options_and_look);
+    assert_false(task_was_posted);
+    test_options.ping_interval = HOUR;
+    reconfigure(take_options_and_look);
+    assert_true(task_was_posted);
+    leave_all(clients);
+}
+
+/* ---- presence -------------------------------------------------------------------------------- */
+
+static void count_home(struct map_node *node, void *context) {
+    const struct home *home = container_of(node, struct home, node);
+    *(uint64_t *)context += counter_read(&home->member_count);
+}
+
+static void count_members(unsigned worker, void *context) {
+    map_visit(&hub->workers[worker].homes, count_home, context);
+}
+
+static uint64_t members(void) {
+    uint64_t count = 0;
+    call_on(0, count_members, &count);
+    return count;
+}
+
+static void who_cannot_be_a_member_stays_without(void **state) {
+    (void)state;
+    int clients[CROWD];
+    join_all(clients);
+    test_channel.presence = true;
+    memory_fail_after(0, SIZE_MAX);
+    reconfigure(take_options);
+    memory_fail_after(0, 0);
+    assert_int_equal(members(), 0);
+    assert_int_equal(hub_count(clients), CROWD);
+    send_text(clients[0], "still here");
+    for (size_t i = 1; i < CROWD; i++)
+        expect_text(clients[i], "still here");
+    test_channel.presence = false;
+    reconfigure(take_options);
+    test_channel.presence = true;
+    reconfigure(take_options);
+    assert_int_equal(members(), CROWD);
+    leave_all(clients);
+}
+
+/* Whose close frame is not answered is no newcomer. */
+static void who_is_closing_does_not_become_a_member(void **state) {
+    (void)state;
+    int clients[CROWD];
+    join_all(clients);
+    send_frame(clients[0], 0x83, "", 0); /* no opcode */
+    assert_true(read_frame(clients[0]));
+    assert_int_equal(received.first, 0x88);
+    test_channel.presence = true;
+    reconfigure(take_options);
+    assert_int_equal(members(), CROWD - 1);
+    close(clients[0]);
+    for (size_t i = 1; i < CROWD; i++)
+        leave(clients[i]);
+    hub_end();
+}
+
+#define reconfigure_test(name) cmocka_unit_test_setup(name, set_up)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        reconfigure_test(pings_of_a_long_interval_are_spread_over_a_tenth),
+        reconfigure_test(another_interval_spreads_the_first_pings_over_all_of_it),
+        reconfigure_test(nobody_is_visited_for_what_concerns_no_client),
+        reconfigure_test(who_cannot_be_a_member_stays_without),
+        reconfigure_test(who_is_closing_does_not_become_a_member),
+    };
+    return cmocka_run_group_tests_name("reconfigure", tests, NULL, NULL);
+}
