@@ -36,16 +36,16 @@ struct hub_worker {
     size_t client_count;
     struct deadlines deadlines; /* of the clients */
     uint32_t random_state;      /* of worker_chance() */
-    uint64_t ids[HUB_IDS];      /* of worker_new_id() */
     unsigned ids_left;
+    uint64_t ids[HUB_IDS];   /* of worker_new_id() */
     struct task follow_task; /* clients follow `changes` */
-    struct hub_changes changes;
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */
     struct ws_inflater *inflater; /* NULL until a client has sent something compressed */
     struct buffer inflated;       /* the last message */
     bool quiet;                   /* draining: clients' messages are no longer taken */
+    struct hub_changes changes;
     struct drain_letter drain_letter;
     struct timer drain_next; /* closes the next client */
     struct timer drain_deadline;

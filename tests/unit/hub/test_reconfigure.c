@@ -1,4 +1,7 @@
-/* Clients that are there when the options change: a whole hub, its one worker on a thread. */
+/*
+ * Clients that are there when the options change: a whole hub, whose worker runs on a thread
+ * (pthread_create() in hub_threads.h).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
