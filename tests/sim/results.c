@@ -143,10 +143,8 @@ bool results_take(void *context, struct bytes text) {
     return true;
 }
 
-/* What had not begun when the service was told to stop has no result: of a list that is longer
- * than what may be fetched at once, the end. */
 void results_check_end(struct world *world) {
-    if (world->next_index != 0 && world->next_index < world->config.fetch.concurrency)
+    if (world->next_index != 0)
         world_fail(world, "the last round ended with %zu of %zu results", world->next_index,
                    world->url_count);
 }
