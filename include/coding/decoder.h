@@ -41,7 +41,7 @@ struct decoder;
 /*
  * A decoder for a body with these codings, in the order in which they were applied (1 to
  * CODINGS_MAX, none CODING_IDENTITY), that decodes to at most `limit` bytes. The caller owns it.
- * ERROR_NO_MEMORY.
+ * ERROR_NO_MEMORY, or ERROR_BODY_TOO_LARGE: the limit leaves no room for these.
  */
 enum error decoder_new(const enum coding *codings, size_t count, uint64_t limit,
                        struct decoder **out);

@@ -25,9 +25,9 @@ enum { RATIO_MAX = 1100, RATIO_FREE_BYTES = 8 * 1024 * 1024 };
  */
 enum { BLOCK_SIZE = 4096 };
 
-/* Beside the limit: the libraries' tables, a window a little larger than the body. With two codings
- * more lies between them. */
-enum { SPARE = 768 * 1024 };
+/* Beside the limit: the libraries' tables, a window a little larger than the body. With the pieces,
+ * and with zlib, which has no budget, it is less than 1 MiB. */
+enum { SPARE = 896 * 1024 };
 
 struct decoder {
     struct budget budget; /* of both stages: two windows cost no more than one */
@@ -81,12 +81,13 @@ enum error decoder_new(const enum coding *codings, size_t count, uint64_t limit,
     if (decoder == NULL)
         return ERROR_NO_MEMORY;
     *decoder = (struct decoder){.limit = limit, .drained = true};
-    decoder->budget.most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE / count;
+    decoder->budget.most = limit > UINT64_MAX - SPARE ? UINT64_MAX : limit + SPARE;
     for (size_t i = 0; i < count; i++) {
         struct stage *stage = open_stage(codings[count - 1 - i], &decoder->budget);
         if (stage == NULL) {
+            bool refused = decoder->budget.refused;
             decoder_free(decoder);
-            return ERROR_NO_MEMORY;
+            return refused ? ERROR_BODY_TOO_LARGE : ERROR_NO_MEMORY;
         }
         decoder->stages[decoder->count++] = stage;
     }

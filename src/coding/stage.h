@@ -26,16 +26,19 @@ struct stage {
     bool complete; /* the stream, or the last one so far, has ended */
 };
 
-/* Bytes that the windows of a body's codings may take together. */
+/* Bytes that a body's codings may take together. */
 struct budget {
     uint64_t most;
     uint64_t used;
+    bool refused; /* something, once */
 };
 
 /* False, and nothing is taken: there are not so many left. */
 static inline bool budget_take(struct budget *budget, uint64_t size) {
-    if (size > budget->most - budget->used)
+    if (size > budget->most - budget->used) {
+        budget->refused = true;
         return false;
+    }
     budget->used += size;
     return true;
 }
@@ -44,7 +47,8 @@ static inline void budget_give(struct budget *budget, uint64_t size) {
     budget->used -= size;
 }
 
-/* NULL: no memory. The budget is borrowed until the stage is closed. */
+/* NULL: no memory, or the budget has refused it. The budget is borrowed until the stage is closed.
+ */
 struct stage *stage_open_gzip(void);
 struct stage *stage_open_deflate(void);
 struct stage *stage_open_brotli(struct budget *budget);

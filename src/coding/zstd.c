@@ -10,7 +10,8 @@
 enum {
     WINDOW_LOG_MAX = 23, /* 8 MiB: RFC 9659, for zstd as a content coding */
     MAGIC_SIZE = 4,
-    STATE_SIZE = 512 * 1024, /* of the library: tables, input, two blocks beside the window */
+    STATE_SIZE = 320 * 1024,  /* of the library: tables, input */
+    BLOCKS_SIZE = 256 * 1024, /* beside the window: like that, touched as it is decoded */
 };
 
 struct zstd_stage {
@@ -84,7 +85,8 @@ static enum error run(struct zstd_stage *stage, ZSTD_outBuffer *out, ZSTD_inBuff
 
 /* The library asks for its window at once, but touches of it only what is decoded. */
 static enum error pay(struct zstd_stage *stage, size_t decoded) {
-    uint64_t left = STATE_SIZE + (UINT64_C(1) << WINDOW_LOG_MAX) - stage->taken;
+    uint64_t most = STATE_SIZE + BLOCKS_SIZE + (UINT64_C(1) << WINDOW_LOG_MAX);
+    uint64_t left = most - stage->taken;
     uint64_t size = decoded < left ? decoded : left;
     if (!budget_take(stage->budget, size))
         return ERROR_BODY_TOO_LARGE;
@@ -124,16 +126,21 @@ static const struct stage_type type = {zstd_decode, zstd_close};
 
 struct stage *stage_open_zstd(struct budget *budget) {
     static const ZSTD_customMem allocator = {allocate, release, NULL};
+    if (!budget_take(budget, STATE_SIZE))
+        return NULL;
     struct zstd_stage *stage = memory_allocate(sizeof *stage);
     ZSTD_DCtx *context = ZSTD_createDCtx_advanced(allocator);
     if (stage == NULL || context == NULL ||
         ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
         ZSTD_freeDCtx(context);
         memory_free(stage);
+        budget_give(budget, STATE_SIZE);
         return NULL;
     }
-    *stage = (struct zstd_stage){
-        .stage.type = &type, .drained = true, .budget = budget, .context = context};
-    stage->taken = budget_take(budget, STATE_SIZE) ? STATE_SIZE : 0;
+    *stage = (struct zstd_stage){.stage.type = &type,
+                                 .drained = true,
+                                 .budget = budget,
+                                 .taken = STATE_SIZE,
+                                 .context = context};
     return &stage->stage;
 }

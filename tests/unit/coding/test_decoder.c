@@ -31,6 +31,7 @@ static const struct stream zeros[] = {
     {"zeros.br", {CODING_BROTLI}},
     {"zeros.zst", {CODING_ZSTD}},
     {"zeros.gz.gz", {CODING_GZIP, CODING_GZIP}},
+    {"zeros.br.zst", {CODING_BROTLI, CODING_ZSTD}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -274,7 +275,8 @@ static void memory_for_bombs(void **state) {
             size_t before = memory_live_bytes();
             struct decoder *decoder = decoder_of(&zeros[i], limits[j]);
             struct bytes rest = buffer_bytes(&input), piece;
-            uint64_t untouched = zeros[i].codings[0] == CODING_ZSTD ? 8 * MIB : 0;
+            bool zstd = zeros[i].codings[0] == CODING_ZSTD || zeros[i].codings[1] == CODING_ZSTD;
+            uint64_t untouched = zstd ? 8 * MIB : 0;
             while (decoder_next(decoder, &rest, &piece) == DECODER_PIECE)
                 assert_true(memory_live_bytes() - before <= limits[j] + MIB + untouched);
             assert_true(memory_live_bytes() - before <= limits[j] + MIB + untouched);
@@ -285,6 +287,35 @@ static void memory_for_bombs(void **state) {
         }
         buffer_fini(&input);
     }
+}
+
+/* A body that just fits is no bomb, and costs no more than one. */
+static void two_codings_have_room_at_a_small_limit(void **state) {
+    static const struct {
+        struct stream stream;
+        uint64_t limit;
+        size_t times; /* that the text is in it */
+    } cases[] = {
+        {{"lines.br.zst", {CODING_BROTLI, CODING_ZSTD}}, 128 * 1024, 1},
+        {{"lines.br.zst", {CODING_BROTLI, CODING_ZSTD}}, MIB, 1},
+        {{"lines.zst.zst", {CODING_ZSTD, CODING_ZSTD}}, 128 * 1024, 1},
+        {{"lines.zst.zst", {CODING_ZSTD, CODING_ZSTD}}, MIB, 1},
+        {{"lines12.br.zst", {CODING_BROTLI, CODING_ZSTD}}, MIB, 12}, /* all but 5712 bytes */
+        {{"lines12.br.zst", {CODING_BROTLI, CODING_ZSTD}}, 128 * 1024, 0},
+    };
+    (void)state;
+    struct buffer text = text_of_lines();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer input = read_file(cases[i].stream.file), out = {0};
+        enum error error =
+            decode(&cases[i].stream, buffer_bytes(&input), 4096, cases[i].limit, &out);
+        assert_int_equal(error, cases[i].times > 0 ? ERROR_NONE : ERROR_BODY_TOO_LARGE);
+        if (cases[i].times > 0)
+            assert_int_equal(out.size, cases[i].times * text.size);
+        buffer_fini(&out);
+        buffer_fini(&input);
+    }
+    buffer_fini(&text);
 }
 
 static void swelling_is_judged_alike_however_it_is_cut(void **state) {
@@ -437,6 +468,7 @@ int main(void) {
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(bombs),
         cmocka_unit_test(memory_for_bombs),
+        cmocka_unit_test(two_codings_have_room_at_a_small_limit),
         cmocka_unit_test(swelling_is_judged_alike_however_it_is_cut),
         cmocka_unit_test(a_bomb_between_two_codings_is_one),
         cmocka_unit_test(a_call_does_bounded_work),
