@@ -110,6 +110,12 @@ void attempt_begin_phase(struct fetch *fetch, enum attempt_state state, const ch
     loop_start_timer(fetch_loop(fetch), &attempt->phase, attempt->phase_began + limit);
 }
 
+void attempt_begin_limit(struct fetch *fetch) {
+    struct loop *loop = fetch_loop(fetch);
+    loop_start_timer(loop, &fetch->attempt.limit,
+                     loop->now + fetch->session->options.attempt_timeout);
+}
+
 uint64_t attempt_step(struct fetch *fetch) {
     uint64_t now = fetch_loop(fetch)->now, took = now - fetch->attempt.step_began;
     fetch->attempt.step_began = now;
@@ -135,6 +141,7 @@ static void forget(struct fetch *fetch) {
     result->timings.tls = result->timings.ttfb = FETCH_NO_TIME;
     buffer_clear(&fetch->attempt.location);
     fetch->attempt.has_retry_after = fetch->attempt.replaced = false;
+    fetch->attempt.lent_before = false;
 }
 
 /* A pooled connection may have been closed by its server while the request is on the way, and then
@@ -146,10 +153,8 @@ static struct fetch_connection *take_pooled(struct fetch *fetch) {
 }
 
 void attempt_begin(struct fetch *fetch) {
-    struct loop *loop = fetch_loop(fetch);
     forget(fetch);
-    loop_start_timer(loop, &fetch->attempt.limit,
-                     loop->now + fetch->session->options.attempt_timeout);
+    attempt_begin_limit(fetch);
     fetch->attempt.by_proxy = fetch->origin->proxy != NULL;
     if (!connect_is_allowed(fetch)) {
         attempt_fail(fetch, ERROR_ADDRESS_NOT_ALLOWED);

@@ -95,16 +95,17 @@ enum { LEND_AFTER_MILLISECONDS = 250 };
 
 /* Names that nobody answers for would hold up all others, if each kept its slot while it waits. */
 void connect_name_is_slow(struct fetch *fetch) {
-    if (fetch->has_lent)
+    if (fetch->has_lent || fetch->attempt.lent_before)
         return;
-    fetch->has_lent = true;
+    fetch->has_lent = fetch->attempt.lent_before = true;
     session_lend(fetch);
 }
 
-/* Has it a slot to dial with? If not, connect_go_on() follows. */
+/* Has it a slot to dial with? If not, connect_go_on() follows; of that wait the attempt's time
+ * takes no notice. */
 static bool has_slot(struct fetch *fetch) {
     if (fetch->has_lent && !session_reclaim(fetch)) {
-        loop_stop_timer(fetch_loop(fetch), &fetch->attempt.phase);
+        attempt_stop_timers(fetch);
         return false;
     }
     fetch->has_lent = false;
@@ -147,8 +148,10 @@ void connect_begin(struct fetch *fetch) {
         attempt_fail(fetch, error);
 }
 
-/* The answer is still there, in the resolver's cache. */
+/* The answer may still be there, in the resolver's cache; if not, the slot is kept while the name
+ * is asked for again: an answer that is gone as soon as it came would never be used. */
 void connect_go_on(struct fetch *fetch) {
+    attempt_begin_limit(fetch);
     connect_begin(fetch);
 }
 

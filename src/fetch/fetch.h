@@ -40,6 +40,7 @@ struct attempt {
     bool replaced; /* a stale connection, by a fresh one */
     bool body_begun;
     bool has_retry_after;
+    bool lent_before;       /* the session's slot: not again */
     uint64_t retry_after;   /* nanoseconds that the origin asked for */
     struct buffer location; /* where a redirect leads; empty: the response is none */
     struct lookup lookup;
@@ -127,6 +128,9 @@ void attempt_begin_phase(struct fetch *fetch, enum attempt_state state, const ch
 
 /* Nothing is under way any more, but what was done for the body. */
 void attempt_over(struct fetch *fetch);
+
+/* All of its time is before it. */
+void attempt_begin_limit(struct fetch *fetch);
 
 void attempt_stop_timers(struct fetch *fetch);
 

@@ -158,7 +158,8 @@ void session_lend(struct fetch *fetch) {
 
 bool session_reclaim(struct fetch *fetch) {
     struct session *session = fetch->session;
-    if (session->active < session->options.concurrency) {
+    bool is_next = list_is_empty(&session->returning);
+    if (is_next && session->active < session->options.concurrency) {
         set_active(session, session->active + 1);
         return true;
     }

@@ -140,8 +140,8 @@ static void send_answer(void *context) {
     free(slow);
 }
 
-/* Names that begin with s are never answered for, those with l a second later; all others, and
- * these, are 127.0.0.1. */
+/* Names that begin with s are never answered for, those with l or t a second later, with t for a
+ * moment only; all others, and these, are 127.0.0.1. */
 static void asked(void *context, struct sim *world, const struct sockaddr *from,
                   const uint8_t *data, size_t size) {
     static const uint8_t record[] = {0xc0, DNS_HEADER, 0, DNS_TYPE_A, 0,   1, 0, 0,
@@ -160,6 +160,7 @@ static void asked(void *context, struct sim *world, const struct sockaddr *from,
     if (data[end - 3] == DNS_TYPE_A) {
         slow->data[7] = 1;
         memcpy(slow->data + end, record, sizeof record);
+        slow->data[end + 9] = first == 't' ? 0 : 60;
         slow->size += sizeof record;
     }
     if (first == 's') {
@@ -167,7 +168,7 @@ static void asked(void *context, struct sim *world, const struct sockaddr *from,
         return;
     }
     answers_under_way++;
-    sim_after(world, first == 'l' ? SECOND : MILLISECOND, send_answer, slow);
+    sim_after(world, first == 'l' || first == 't' ? SECOND : MILLISECOND, send_answer, slow);
 }
 
 static void open_named_world(struct session_options *options, origin_script *with) {
@@ -228,6 +229,41 @@ static void slow_names_keep_to_the_limit(void **state) {
     close_world();
 }
 
+static const char *answers_some(const char *path, unsigned nth) {
+    return strcmp(path, "/never") == 0 ? NULL : answers(path, nth);
+}
+
+/* One place, which others hold that wait for nothing, each until it has no time left. */
+static void check_with_one_place(uint64_t attempt_timeout, uint64_t read_timeout) {
+    enum { ALL = 30 };
+    struct session_options options = world_options();
+    char url[64];
+    options.concurrency = 1;
+    options.attempt_timeout = attempt_timeout;
+    options.read_timeout = read_timeout;
+    options.total_timeout = 5 * MINUTE;
+    open_named_world(&options, answers_some);
+    start_named(0, "transient");
+    for (size_t i = 1; i < ALL; i++) {
+        snprintf(url, sizeof url, "http://good%zu.test:%d/never", i, PORT);
+        start_url(i, url, "GET");
+    }
+    world_wait(ended_count == ALL);
+    assert_int_equal(outcomes[0].result.error, ERROR_NONE);
+    close_world();
+}
+
+/* The name's answer is gone when the slot comes back. */
+static void an_answer_that_does_not_last_is_used(void **state) {
+    (void)state;
+    check_with_one_place(MINUTE, 7 * SECOND);
+}
+
+static void waiting_for_a_slot_takes_none_of_the_attempts_time(void **state) {
+    (void)state;
+    check_with_one_place(3 * SECOND, MINUTE);
+}
+
 /* Cancelled, or out of time, while the slot is lent or wanted back. */
 static void lent_slots_come_to_no_harm(void **state) {
     enum { ALL = 300 };
@@ -270,6 +306,8 @@ int main(void) {
         cmocka_unit_test(a_handshake_ends_in_time),
         cmocka_unit_test(names_that_never_answer_hold_nobody_up),
         cmocka_unit_test(slow_names_keep_to_the_limit),
+        cmocka_unit_test(an_answer_that_does_not_last_is_used),
+        cmocka_unit_test(waiting_for_a_slot_takes_none_of_the_attempts_time),
         cmocka_unit_test(lent_slots_come_to_no_harm),
         cmocka_unit_test(who_asks_later_waits_as_long),
     };
