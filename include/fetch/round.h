@@ -15,7 +15,8 @@ struct round;
 
 enum round_next {
     ROUND_MORE,
-    ROUND_SKIP, /* this place in the list is taken, and has no result */
+    ROUND_SKIP,   /* this place in the list is taken, and has no result */
+    ROUND_CANCEL, /* this one is not begun; its result is that it was cancelled */
     ROUND_LATER,
     ROUND_END,
 };

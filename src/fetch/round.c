@@ -103,12 +103,14 @@ static void pull(struct round *round) {
     if (round->pulling)
         return;
     round->pulling = true;
-    while ((next == ROUND_MORE || next == ROUND_SKIP) && !round->exhausted &&
+    while (next != ROUND_LATER && !round->exhausted &&
            round->started - round->handed_out < round->options.window) {
         struct fetch_request request = {0};
         next = round->events->next(round, &request);
         if (next == ROUND_MORE)
             start_one(round, &request);
+        else if (next == ROUND_CANCEL)
+            give_result(round, request.url, ERROR_CANCELLED);
         else if (next == ROUND_SKIP)
             skip(round);
         round->exhausted = next == ROUND_END;

@@ -78,14 +78,15 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     if (group->next == group->count)
         return ROUND_END;
     uint64_t time = time_of_next(group);
-    /* while the schedule stops, nothing waits: every URL of a round has its result */
-    if (time > loop_of(group->schedule)->now && !group->schedule->stopping)
+    bool stopping = group->schedule->stopping;
+    if (time > loop_of(group->schedule)->now && !stopping)
         return wait_until(group, time);
     struct watched *watched = group->members[group->next++];
     if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
         return ROUND_SKIP;
     *request = watched_request(watched, wall(group->schedule));
-    return ROUND_MORE;
+    /* while the schedule stops, nothing waits and nothing begins: each still has its result */
+    return stopping ? ROUND_CANCEL : ROUND_MORE;
 }
 
 /* A cancelled fetch says nothing about the URL. */
@@ -101,7 +102,7 @@ static void take_result(struct round *round, const struct fetch_result *result) 
     const struct fetch_result whole = watched_complete(watched, result);
     bool changed = watched_take(watched, result, wall(schedule));
     if (!events->result(schedule->options.context, &watched->entry, &whole, changed))
-        watched->known = false;
+        watched_was_not_told(watched);
 }
 
 static void finish_if_over(struct schedule *schedule) {

@@ -144,6 +144,11 @@ bool watched_take(struct watched *watched, const struct fetch_result *result, ui
     return true;
 }
 
+void watched_was_not_told(struct watched *watched) {
+    watched->known = false;
+    watched->due = watched->delay = 0;
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static bool restore(struct watched *watched, const struct schedule_memory *memory) {
@@ -163,19 +168,25 @@ static bool restore(struct watched *watched, const struct schedule_memory *memor
     return (last->title == NULL) == (memory->title == NULL);
 }
 
+/* What it waits for may be allowed less time than it was, or none. */
+static void restore_due(struct watched *watched, const struct schedule_memory *memory,
+                        const struct schedule_options *options, uint64_t now) {
+    uint64_t longest = memory->failures > 0 ? options->backoff : options->max_age;
+    uint64_t due = memory->due > 0 ? (uint64_t)memory->due * SECOND : 0;
+    if (due <= now)
+        return;
+    watched->delay = least(due - now, longest);
+    watched->due = now + watched->delay;
+}
+
 bool watched_init(struct watched *watched, const struct schedule_entry *entry,
                   const struct schedule_options *options, uint64_t now) {
-    uint64_t longest = options->backoff > options->max_age ? options->backoff : options->max_age;
     const struct schedule_memory *memory = entry->memory;
     *watched = (struct watched){.entry = *entry};
     watched->entry.memory = NULL;
     if (memory == NULL)
         return true;
-    uint64_t due = memory->due > 0 ? (uint64_t)memory->due * SECOND : 0;
-    if (due > now && due - now <= longest) {
-        watched->due = due;
-        watched->delay = due - now;
-    }
+    restore_due(watched, memory, options, now);
     return restore(watched, memory);
 }
 

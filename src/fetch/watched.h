@@ -10,8 +10,8 @@
 
 struct watched {
     struct schedule_entry entry;
-    struct fetch_result last; /* its URL, and its validators' texts, are not kept here */
-    bool known;
+    struct fetch_result last;           /* its URL, and its validators' texts, are not kept here */
+    bool known;                         /* it was fetched, and what came of it was told */
     struct fetch_validators validators; /* of the last content; its texts are owned */
     uint64_t full_time;                 /* when that came */
     unsigned failures;                  /* in a row */
@@ -40,6 +40,9 @@ struct fetch_result watched_complete(const struct watched *watched,
 
 /* Keeps what is compared next time. Is it another result than the last? */
 bool watched_take(struct watched *watched, const struct fetch_result *result, uint64_t now);
+
+/* Nobody heard of what was taken: the next round fetches it, and then it is a change again. */
+void watched_was_not_told(struct watched *watched);
 
 void watched_recall(const struct watched *watched, struct schedule_memory *memory);
 

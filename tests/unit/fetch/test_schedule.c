@@ -10,16 +10,17 @@
 
 static struct schedule *schedule;
 static size_t results, changes, rounds;
-static bool is_over;
+static size_t cancelled;
+static bool is_over, is_deaf;
 
 static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     (void)context;
     (void)entry;
-    (void)result;
     results++;
     changes += changed;
-    return true;
+    cancelled += result->error == ERROR_CANCELLED;
+    return !is_deaf;
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {
@@ -38,7 +39,7 @@ static void ended(void *context) {
 static void begin_with(const struct schedule_options *options, const struct schedule_entry *entries,
                        size_t count, origin_script *with) {
     const struct session_options session_options = world_options();
-    results = changes = rounds = 0;
+    results = changes = cancelled = rounds = 0;
     is_over = false;
     fetch_world_open(&session_options, with);
     assert_int_equal(schedule_new(session, entries, count, options, &schedule), ERROR_NONE);
@@ -140,12 +141,16 @@ static const char *notes_time(const char *path, unsigned nth) {
     return OK_ANSWER OK_BODY;
 }
 
+static void make_long_list(void) {
+    for (size_t i = 0; i < LONG; i++)
+        long_list[i] = (struct schedule_entry){.request.url = url_of("/"), .every = 10 * MINUTE};
+}
+
 static void begin_long(double spread, double jitter) {
     struct schedule_options options = defaults;
     options.spread = spread;
     options.jitter = jitter;
-    for (size_t i = 0; i < LONG; i++)
-        long_list[i] = (struct schedule_entry){.request.url = url_of("/"), .every = 10 * MINUTE};
+    make_long_list();
     begin_with(&options, long_list, LONG, notes_time);
 }
 
@@ -184,7 +189,7 @@ static void spread_over_all_of_it_no_url_is_fetched_twice_at_once(void **state) 
     begin_long(1, 0.5);
     world_wait(requests == 4 * LONG);
     assert_true(rounds >= 3);
-    assert_true(busiest_second(100, LONG) <= 3);
+    assert_true(busiest_second(LONG + 100, 2 * LONG) <= 3);
     finish();
 }
 
@@ -200,13 +205,30 @@ static void without_spread_all_begin_at_once(void **state) {
 static void a_spread_round_waits_no_longer_when_the_schedule_stops(void **state) {
     (void)state;
     begin_long(1, 0);
-    uint64_t began = sim_now(sim);
-    world_wait(requests == 150);
+    world_wait(requests == LONG + 150);
+    uint64_t stopped = sim_now(sim);
+    schedule_stop(schedule, stopped + 10 * SECOND, ended, NULL);
+    world_wait(is_over);
+    assert_true(sim_now(sim) - stopped < SECOND);
+    assert_int_equal(requests, LONG + 150);
+    assert_int_equal(results, 2 * LONG); /* each has its own all the same */
+    assert_int_equal(cancelled, LONG - 150);
+    assert_int_equal(rounds, 2);
+    fetch_world_close();
+}
+
+static void nothing_begins_while_the_schedule_stops(void **state) {
+    (void)state;
+    struct schedule_options options = defaults;
+    options.window = 10;
+    make_long_list();
+    begin_with(&options, long_list, LONG, notes_time);
+    world_wait(requests == 15);
     schedule_stop(schedule, sim_now(sim) + 10 * SECOND, ended, NULL);
     world_wait(is_over);
-    assert_true(sim_now(sim) - began < MINUTE);
-    assert_int_equal(results, LONG); /* each has its own all the same */
-    assert_int_equal(rounds, 1);
+    assert_true(requests < 15 + 10); /* those under way */
+    assert_int_equal(results, LONG);
+    assert_int_equal(cancelled, LONG - requests);
     fetch_world_close();
 }
 
@@ -233,6 +255,23 @@ static void what_stays_is_left_alone(void **state) {
     assert_int_equal(gap_with_max_age(0), 1);
     assert_int_equal(gap_with_max_age(5 * MINUTE), 5);
     assert_int_equal(gap_with_max_age(HOUR), 10);
+}
+
+/* However long it stays as it is, the next round tells what nobody heard of. */
+static void what_could_not_be_told_is_told_in_the_next_round(void **state) {
+    (void)state;
+    const struct schedule_entry entry = {.request.url = url_of("/"), .every = MINUTE};
+    struct schedule_options options = defaults;
+    options.max_age = HOUR;
+    is_deaf = true;
+    begin_with(&options, &entry, 1, stays);
+    world_wait(rounds == 1);
+    is_deaf = false;
+    uint64_t began = sim_now(sim);
+    world_wait(results == 2);
+    assert_true(sim_now(sim) - began < MINUTE + SECOND);
+    assert_int_equal(changes, 2);
+    finish();
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -293,7 +332,9 @@ int main(void) {
         cmocka_unit_test(spread_over_all_of_it_no_url_is_fetched_twice_at_once),
         cmocka_unit_test(without_spread_all_begin_at_once),
         cmocka_unit_test(a_spread_round_waits_no_longer_when_the_schedule_stops),
+        cmocka_unit_test(nothing_begins_while_the_schedule_stops),
         cmocka_unit_test(what_stays_is_left_alone),
+        cmocka_unit_test(what_could_not_be_told_is_told_in_the_next_round),
         cmocka_unit_test(what_is_known_is_no_change),
         cmocka_unit_test(what_is_under_way_ends_by_the_deadline),
     };

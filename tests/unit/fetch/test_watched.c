@@ -221,7 +221,49 @@ static void so_do_failures(void **state) {
     assert_false(watched_is_due(&watched, NOW + delay - 1));
     assert_true(watched_is_due(&watched, NOW + delay));
     recall_and_begin_again(state, &memory, NOW - 365 * BACKOFF); /* the clock is wrong */
-    assert_true(watched_is_due(&watched, NOW - 365 * BACKOFF));
+    assert_int_equal(watched.due, NOW - 364 * BACKOFF);
+}
+
+/* What is left to wait for after a restart a second later with other options. */
+static uint64_t rest_with(const struct schedule_options *options) {
+    struct schedule_memory memory;
+    struct watched again;
+    watched_recall(&watched, &memory);
+    struct schedule_entry entry = watched.entry;
+    entry.memory = &memory;
+    assert_true(watched_init(&again, &entry, options, NOW + SECOND));
+    uint64_t rest = again.due > NOW + SECOND ? again.due - (NOW + SECOND) : 0;
+    assert_int_equal(watched_is_due(&again, NOW + SECOND), rest == 0);
+    watched_fini(&again);
+    return rest;
+}
+
+static void what_is_waited_for_is_bounded_by_what_is_allowed_now(void **state) {
+    const struct schedule_options long_age = {.backoff = HOUR, .max_age = 24 * HOUR};
+    const struct schedule_options short_age = {.backoff = 24 * HOUR, .max_age = HOUR};
+    const struct schedule_options only_backoff = {.backoff = 24 * HOUR};
+    const struct schedule_options only_age = {.max_age = 24 * HOUR};
+    (void)state;
+    assert_int_equal(delay_of_fresh(2 * HOUR, 24 * HOUR), 2 * HOUR - 30 * SECOND);
+    assert_int_equal(rest_with(&long_age), 2 * HOUR - 31 * SECOND);
+    assert_int_equal(rest_with(&short_age), HOUR);
+    assert_int_equal(rest_with(&only_backoff), 0);
+    uint64_t delay = delay_after(9, BACKOFF, 0);
+    assert_true(delay > HOUR);
+    assert_int_equal(rest_with(&short_age), delay - SECOND);
+    assert_int_equal(rest_with(&long_age), HOUR);
+    assert_int_equal(rest_with(&only_age), 0);
+}
+
+static void what_was_not_told_is_due(void **state) {
+    struct fetch_result first = content(1);
+    (void)state;
+    assert_true(watched_take(&watched, &first, NOW));
+    assert_true(delay_of_fresh(2 * HOUR, 24 * HOUR) > 0);
+    assert_false(watched_is_due(&watched, NOW));
+    watched_was_not_told(&watched);
+    assert_true(watched_is_due(&watched, NOW));
+    assert_true(watched_take(&watched, &first, NOW));
 }
 
 static void no_memory_for_it(void **state) {
@@ -263,6 +305,8 @@ int main(void) {
         watched_test(a_clock_that_is_set_back_keeps_nobody_waiting),
         watched_test(it_goes_on_after_a_restart),
         watched_test(so_do_failures),
+        watched_test(what_is_waited_for_is_bounded_by_what_is_allowed_now),
+        watched_test(what_was_not_told_is_due),
         watched_test(no_memory_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
