@@ -83,7 +83,9 @@ static void fetched(void *context, struct fetch_result *result) {
 static void give_result(struct round *round, const char *url, enum error error) {
     struct fetch_result result = {.index = round->started++, .error = error};
     result.url = memory_copy_text(url, strlen(url));
-    snprintf(result.detail, sizeof result.detail, "%s", error_text(error));
+    if (result.url == NULL)
+        result.error = ERROR_NO_MEMORY; /* which is why it has no name */
+    snprintf(result.detail, sizeof result.detail, "%s", error_text(result.error));
     keep(round, &result);
 }
 
