@@ -89,18 +89,21 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     return stopping ? ROUND_CANCEL : ROUND_MORE;
 }
 
-/* A cancelled fetch says nothing about the URL. */
-static void take_result(struct round *round, const struct fetch_result *result) {
+/* Its place in the round becomes that in the whole list. A cancelled fetch says nothing about the
+ * URL. */
+static void take_result(struct round *round, const struct fetch_result *of_round) {
     struct schedule *schedule = group_of(round)->schedule;
-    struct watched *watched = group_of(round)->members[result->index];
+    struct watched *watched = group_of(round)->members[of_round->index];
     const struct schedule_events *events = schedule->options.events;
-    if (result->error == ERROR_CANCELLED) {
-        events->result(schedule->options.context, &watched->entry, result, false);
+    struct fetch_result result = *of_round;
+    result.index = (size_t)(watched - schedule->watched);
+    if (result.error == ERROR_CANCELLED) {
+        events->result(schedule->options.context, &watched->entry, &result, false);
         return;
     }
-    watched_note_end(watched, result, &schedule->options, wall(schedule), random_of(schedule));
-    const struct fetch_result whole = watched_complete(watched, result);
-    bool changed = watched_take(watched, result, wall(schedule));
+    watched_note_end(watched, &result, &schedule->options, wall(schedule), random_of(schedule));
+    const struct fetch_result whole = watched_complete(watched, &result);
+    bool changed = watched_take(watched, &result, wall(schedule));
     if (!events->result(schedule->options.context, &watched->entry, &whole, changed))
         watched_was_not_told(watched);
 }

@@ -11,12 +11,15 @@
 static struct schedule *schedule;
 static size_t results, changes, rounds;
 static size_t cancelled;
-static bool is_over, is_deaf;
+static bool is_over, is_deaf, is_mixed;
+static unsigned indexes; /* a bit each that has come */
 
 static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     (void)context;
-    (void)entry;
+    if (is_mixed) /* the place in the whole list, not among those of the same interval */
+        assert_int_equal(entry->every, result->index % 2 == 0 ? MINUTE : HOUR);
+    indexes |= 1U << (result->index % 32);
     results++;
     changes += changed;
     cancelled += result->error == ERROR_CANCELLED;
@@ -86,6 +89,21 @@ static void once_is_once(void **state) {
     world_wait(visitors_open == 0); /* half a minute later */
     assert_int_equal(results, 1);
     finish();
+}
+
+static void intervals_of_their_own(void **state) {
+    (void)state;
+    struct schedule_entry entries[4];
+    for (size_t i = 0; i < 4; i++)
+        entries[i] = (struct schedule_entry){.request.url = url_of("/"),
+                                             .every = i % 2 == 0 ? MINUTE : HOUR};
+    is_mixed = true;
+    indexes = 0;
+    begin(entries, 4, changes_at_four);
+    world_wait(rounds == 4);
+    assert_int_equal(indexes, 0xF);
+    finish();
+    is_mixed = false;
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -325,6 +343,7 @@ static void what_is_under_way_ends_by_the_deadline(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_interval_a_round),
+        cmocka_unit_test(intervals_of_their_own),
         cmocka_unit_test(once_is_once),
         cmocka_unit_test(who_keeps_failing_is_asked_less),
         cmocka_unit_test(an_hour_is_the_most_here),
