@@ -70,8 +70,8 @@ size_t tls_context_skipped_count(const struct tls_context *context);
 const char *tls_library_version(void);
 
 /*
- * Frees what the library keeps for the calling thread (tables of curve points, some 3 MiB). Happens
- * by itself at the end of every thread but the first.
+ * Frees what the library keeps for the calling thread (tables of curve points, at most some 12
+ * MiB). Happens by itself at the end of every thread but the first.
  */
 void tls_thread_fini(void);
 

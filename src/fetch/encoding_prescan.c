@@ -109,6 +109,8 @@ static bool next_attribute(struct prescan *prescan, struct attribute *attribute)
 
 /* "Extracting a character encoding from a meta element": text/html; charset=… */
 static enum encoding encoding_in_content(struct bytes content) {
+    if (content.size == 0)
+        return ENCODING_UNKNOWN;
     struct prescan rest = {content.data, content.data + content.size};
     for (;;) {
         while (rest.at < rest.end && !begins_with(&rest, "charset"))
