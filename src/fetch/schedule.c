@@ -58,10 +58,11 @@ static uint32_t random_of(const struct schedule *schedule) {
 }
 
 /* When the next URL may begin: the first ones at once, the others evenly over a part of the
- * interval, so that a long list does not come down on the network all together. */
+ * interval, so that a long list does not come down on the network all together. One of which
+ * nothing is known yet does not wait. */
 static uint64_t time_of_next(const struct group *group) {
     const struct schedule_options *options = &group->schedule->options;
-    if (group->next < options->at_once)
+    if (group->next < options->at_once || !group->members[group->next]->known)
         return group->began;
     double place =
         (double)(group->next - options->at_once) / (double)(group->count - options->at_once);

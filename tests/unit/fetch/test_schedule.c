@@ -189,7 +189,9 @@ static void a_long_list_is_spread_over_its_interval(void **state) {
     begin_long(0.5, 0);
     uint64_t began = sim_now(sim);
     world_wait(requests == 3 * LONG);
-    for (size_t round = 0; round < 3; round++) {
+    /* nothing is known yet, so the first round is as quick as it can be */
+    assert_true(long_asked_at[LONG - 1] - began < 10 * SECOND);
+    for (size_t round = 1; round < 3; round++) {
         size_t first = round * LONG;
         uint64_t due = began + round * 10 * MINUTE;
         assert_true(long_asked_at[first] - due < SECOND);
