@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "home.h"
+#include "worker.h"
 #include "world.h"
 #include "ws/frame.h"
 #include "json/document.h"
@@ -119,12 +121,25 @@ static bool is_there(const struct watch *watch, uint64_t id) {
     return false;
 }
 
+static void add_missed(struct map_node *node, void *context) {
+    uint64_t *missed = context;
+    *missed += container_of(node, struct home, node)->events_missed;
+}
+
+/* An event for which there was no memory is told of with the next one, if one comes. */
+static bool is_event_untold(const struct world *world) {
+    uint64_t missed = 0;
+    for (unsigned i = 0; i < world->worker_count; i++)
+        map_visit(&world->service.hub->workers[i].homes, add_missed, &missed);
+    return missed > 0;
+}
+
 /* Who does not read does not hear that it was closed: it may be there. */
 bool client_watch_is_right(const struct client *client) {
     const struct watch *watch = &client->watch;
     const struct world *world = client->world;
     uint64_t members = 0, deaf = 0, there = 0;
-    if (watch->blurred)
+    if (watch->blurred || is_event_untold(world))
         return true;
     for (size_t i = 0; i < world->client_count; i++) {
         const struct client *other = &world->clients[i];

@@ -11,7 +11,8 @@
 
 enum {
     KIB = 1024,
-    OF_CLIENT = 20 * KIB, /* beside messages: a request's head, what is to be answered, objects */
+    OF_CLIENT = 26 * KIB, /* beside messages: a request's head, what is to be answered, what one
+                             receive brings, objects */
     OF_FETCH = 96 * KIB,  /* a response's head, the body on its way to the pool, texts, objects */
     OF_TLS = 4096 * KIB,  /* the library's tables of curve points, for the thread */
     OF_DEFLATER = 280 * KIB, /* of each worker, when somebody has asked for gzip */
