@@ -247,7 +247,7 @@ static void get(struct cookie_jar *jar, const struct step *step, int64_t now) {
 }
 
 /* Made once, and kept for all inputs. */
-static const struct url *url_of(uint8_t host, uint8_t path, bool https) {
+static const struct url *url_of(size_t host, size_t path, bool https) {
     static struct url urls[HOSTS][PATHS][2];
     static bool made[HOSTS][PATHS][2];
     struct url *url = &urls[host][path][https];
@@ -277,9 +277,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int64_t now = 1764000000;
     listed_count = 0;
     judged = true;
-    for (uint8_t i = 0; i < HOSTS * PATHS; i++) {
-        url_of(i / PATHS, i % PATHS, false);
-        url_of(i / PATHS, i % PATHS, true);
+    for (size_t host = 0; host < HOSTS; host++) {
+        for (size_t path = 0; path < PATHS; path++) {
+            url_of(host, path, false);
+            url_of(host, path, true);
+        }
     }
     size_t blocks = memory_live_blocks();
     FUZZ_CHECK(cookie_jar_new(&jar) == ERROR_NONE);
