@@ -14,7 +14,6 @@ struct brotli_stage {
     struct stage stage;
     BrotliDecoderState *state;
     struct budget *budget;
-    bool refused; /* a block beyond that */
 };
 
 /* Before each block stands its size. */
@@ -25,10 +24,8 @@ union block {
 
 static void *allocate(void *opaque, size_t size) {
     struct brotli_stage *stage = opaque;
-    if (!budget_take(stage->budget, size)) {
-        stage->refused = true;
+    if (!budget_take(stage->budget, size))
         return NULL;
-    }
     union block *block = memory_allocate(sizeof *block + size);
     if (block == NULL) {
         budget_give(stage->budget, size);
@@ -49,7 +46,7 @@ static void release(void *opaque, void *memory) {
 
 /* The library's codes of allocation failures, and the one for all that follow a failure. */
 static enum error error_of(const struct brotli_stage *stage) {
-    if (stage->refused)
+    if (stage->budget->refused) /* to this stage: what refuses another ends the body there */
         return ERROR_BODY_TOO_LARGE;
     BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(stage->state);
     bool memory = code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&

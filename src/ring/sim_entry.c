@@ -67,6 +67,13 @@ static bool queue_is_full(const struct sim_ring *ring) {
     return ring->result_count >= (size_t)ring->entries * COMPLETIONS_PER_ENTRY;
 }
 
+uint64_t entry_checksum_add(uint64_t sum, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ bytes[i]) * 0x100000001b3;
+    return sum;
+}
+
 uint64_t entry_checksum(const void *data, size_t size) {
     uint64_t sum = size;
     const uint8_t *bytes = data;
@@ -76,16 +83,7 @@ uint64_t entry_checksum(const void *data, size_t size) {
         sum = (sum ^ word) * 0x9e3779b97f4a7c15;
         sum ^= sum >> 29;
     }
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ bytes[i]) * 0x100000001b3;
-    return sum;
-}
-
-uint64_t entry_checksum_add(uint64_t sum, const void *data, size_t size) {
-    const uint8_t *bytes = data;
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ bytes[i]) * 0x100000001b3;
-    return sum;
+    return entry_checksum_add(sum, bytes, size);
 }
 
 static void push_result(struct sim_entry *entry, struct raw_result raw) {
