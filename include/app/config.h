@@ -117,6 +117,7 @@ struct config_hub_limits {
     size_t bytes_per_second;
     unsigned controls_per_second; /* control frames */
     size_t frame;                 /* bytes of one data frame */
+    unsigned inflate_ratio;       /* of a compressed message */
     unsigned headers;             /* fields of a request */
     size_t header_bytes;          /* a request's whole head */
     unsigned channel_name;        /* bytes */

@@ -24,11 +24,15 @@ struct bucket {
 
 /*
  * Takes `amount` (at most BUCKET_MAX) at `now` (nanoseconds of a clock that does not go back).
- * False if that is too much too soon; then nothing was taken. More than the burst is let through
- * when the bucket is full, and has to be made up for.
+ * False if that is too much too soon, or more than the burst; then nothing was taken.
  */
 bool bucket_take(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
                  uint64_t now);
+
+/* In how many nanoseconds bucket_take() would give so much: 0: now; UINT64_MAX: never, for it is
+ * more than the burst. */
+uint64_t bucket_wait(const struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
+                     uint64_t now);
 
 /* Gives back what was taken, and was not used after all. */
 void bucket_give(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount);

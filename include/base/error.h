@@ -78,6 +78,7 @@
     ROW(WS_PROTOCOL, "WebSocket protocol error")                           \
     ROW(WS_NOT_UTF8, "text message is not UTF-8")                          \
     ROW(WS_TOO_BIG, "message larger than the limit")                       \
+    ROW(WS_INFLATE_RATIO, "message grows too much when it is inflated")    \
     ROW(WS_UNSUPPORTED_DATA, "message of a kind that is not accepted")     \
     ROW(WS_HANDSHAKE, "WebSocket handshake refused")                       \
     /* tokens */                                                           \

@@ -48,6 +48,7 @@ struct hub_limits {
     struct bucket_rate bytes;          /* that it sends, on the wire */
     struct bucket_rate controls;       /* control frames but the pongs that were asked for */
     size_t frame;                      /* bytes of one data frame */
+    unsigned inflate_ratio;            /* of a compressed message; see ws/deflate.h */
     size_t channel_name;               /* bytes */
 };
 
@@ -97,6 +98,7 @@ struct hub_statistics {
     struct counter skipped;            /* messages that a slow reader missed */
     struct counter bytes_received;     /* payload, inflated */
     struct counter bytes_inflated;     /* of these, what came compressed */
+    struct counter messages_too_dense; /* beyond the inflate ratio */
     struct counter bytes_compressed;   /* the same before it was inflated */
     struct counter compressed_clients; /* that agreed on permessage-deflate, in all */
     struct counter bytes_sent;         /* on the wire, before TLS */

@@ -52,18 +52,24 @@ struct ws_inflater;
 struct ws_inflater *ws_inflater_new(void);
 void ws_inflater_free(struct ws_inflater *inflater);
 
+/* How large a message may become. */
+struct ws_inflate_limits {
+    size_t size;    /* bytes */
+    unsigned ratio; /* how many times its compressed size; 0: any */
+};
+
+enum { WS_INFLATE_RATIO_FREE = 1024 * 1024 }; /* bytes: as many may come of anything */
+
 /*
  * Inflates one message's payload into `out`, which is emptied first. `window` is what was kept of
  * this client's earlier messages, and is brought up to date; NULL if it agreed to do without.
  *
- * ERROR_WS_PROTOCOL: it is not deflated data. ERROR_WS_TOO_BIG: more than `max_size` bytes, or more
- * than WS_INFLATE_RATIO_MAX times its compressed size once it is over WS_INFLATE_RATIO_FREE bytes.
+ * ERROR_WS_PROTOCOL: it is not deflated data. ERROR_WS_TOO_BIG: it is larger than `limits` allow.
+ * ERROR_WS_INFLATE_RATIO: it is over WS_INFLATE_RATIO_FREE bytes, and so is the ratio.
  */
 enum error ws_inflater_message(struct ws_inflater *inflater, const struct ws_deflate *agreed,
-                               struct bytes payload, size_t max_size, struct buffer *window,
-                               struct buffer *out);
-
-enum { WS_INFLATE_RATIO_MAX = 200, WS_INFLATE_RATIO_FREE = 1024 * 1024 };
+                               struct bytes payload, struct ws_inflate_limits limits,
+                               struct buffer *window, struct buffer *out);
 
 /* ---- deflating ------------------------------------------------------------------------------- */
 

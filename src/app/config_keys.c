@@ -154,6 +154,7 @@ static const struct config_key keys[] = {
     KEY(hub.limits.bytes_per_second, size,      "0",              ZERO_OR_RANGE(KIB, 4 * GIB)),
     KEY(hub.limits.controls_per_second, count,  "1000",           RANGE(0, 1000000)),
     KEY(hub.limits.frame,        size,          "0",              ZERO_OR_RANGE(1, 256 * MIB)),
+    KEY(hub.limits.inflate_ratio, count,        "200",            ZERO_OR_RANGE(10, 10000)),
     KEY(hub.limits.headers,      count,         "128",            RANGE(16, 10000)),
     KEY(hub.limits.header_bytes, size,          "16KiB",          RANGE(KIB, MIB)),
     KEY(hub.limits.channel_name, count,         "255",            RANGE(1, 255)),

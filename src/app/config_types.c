@@ -57,8 +57,9 @@ static enum error read_count(struct config_reader *reader, const struct config_k
                              const struct json_value *value, void *field) {
     uint64_t number;
     if (!is_unsigned(value, &number) || !is_allowed(key, number))
-        return config_refuse(reader, value, "an integer from %llu to %llu",
-                             (unsigned long long)key->minimum, (unsigned long long)key->maximum);
+        return config_refuse(reader, value, "an integer from %llu to %llu%s",
+                             (unsigned long long)key->minimum, (unsigned long long)key->maximum,
+                             key->or_zero ? ", or 0" : "");
     *(unsigned *)field = (unsigned)number;
     return ERROR_NONE;
 }

@@ -72,6 +72,7 @@ static struct hub_limits limits_of(const struct config_hub *hub) {
         .bytes = {limits->bytes_per_second, limits->bytes_per_second + hub->max_message},
         .controls = rate_of(limits->controls_per_second),
         .frame = limits->frame,
+        .inflate_ratio = limits->inflate_ratio,
         .channel_name = limits->channel_name,
     };
 }

@@ -55,6 +55,8 @@ static const struct metric hub_metrics[] = {
     HUB_METRIC(bytes_compressed, "received_compressed_bytes_total", "counter",
                "Payload bytes of compressed messages received from clients, as they came."),
     HUB_METRIC(bytes_inflated, "received_inflated_bytes_total", "counter", "The same, inflated."),
+    HUB_METRIC(messages_too_dense, "messages_refused_for_inflate_ratio_total", "counter",
+               "Compressed messages that closed their client because they grew too much."),
     HUB_METRIC(bytes_sent, "sent_bytes_total", "counter", "Bytes sent to clients from the logs."),
     HUB_METRIC(sends, "sends_total", "counter",
                "Sends from the logs; deliveries by sends is the coalescing."),

@@ -8,16 +8,30 @@ static uint64_t time_for(uint64_t amount, uint64_t per_second) {
     return amount * SECOND / per_second;
 }
 
+/* When the bucket would be full again if so much were taken. */
+static uint64_t full_after(const struct bucket *bucket, const struct bucket_rate *rate,
+                           uint64_t amount, uint64_t now) {
+    return (bucket->full_at > now ? bucket->full_at : now) + time_for(amount, rate->per_second);
+}
+
+uint64_t bucket_wait(const struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
+                     uint64_t now) {
+    if (rate->per_second == 0)
+        return 0;
+    assert(amount <= BUCKET_MAX && rate->burst <= BUCKET_MAX);
+    if (amount > rate->burst)
+        return UINT64_MAX;
+    uint64_t missing = full_after(bucket, rate, amount, now) - now;
+    uint64_t burst = time_for(rate->burst, rate->per_second);
+    return missing > burst ? missing - burst : 0;
+}
+
 bool bucket_take(struct bucket *bucket, const struct bucket_rate *rate, uint64_t amount,
                  uint64_t now) {
-    if (rate->per_second == 0)
-        return true;
-    assert(amount <= BUCKET_MAX && rate->burst <= BUCKET_MAX);
-    bool is_full = bucket->full_at <= now;
-    uint64_t full_at = (is_full ? now : bucket->full_at) + time_for(amount, rate->per_second);
-    if (!is_full && full_at - now > time_for(rate->burst, rate->per_second))
+    if (bucket_wait(bucket, rate, amount, now) > 0)
         return false;
-    bucket->full_at = full_at;
+    if (rate->per_second > 0)
+        bucket->full_at = full_after(bucket, rate, amount, now);
     return true;
 }
 

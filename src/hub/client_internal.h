@@ -76,10 +76,14 @@ void client_free_deflate(struct client *client);
 
 /* ---- how much it may send (client_rates.c) --------------------------------------------------- */
 
-/* Has it sent `count` messages, or control frames, or bytes too fast? Want of memory means no. */
-bool client_messages_too_fast(struct client *client, size_t count);
-bool client_controls_too_fast(struct client *client);
+/* Has it sent this message, control frame, or piece too fast? Want of memory means no. */
+bool client_message_too_fast(struct client *client);
+bool client_control_too_fast(struct client *client);
 bool client_bytes_too_fast(struct client *client, size_t size);
+
+/* In how many nanoseconds it may publish so many messages of so many bytes together. 0: now, and
+ * they are counted; UINT64_MAX: never at once. */
+uint64_t client_publish_wait(struct client *client, size_t count, size_t size);
 
 /* Harmless without any. */
 void client_free_rates(struct client *client);

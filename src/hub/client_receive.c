@@ -25,7 +25,9 @@ void client_free_deflate(struct client *client) {
 /* The message's text or bytes, valid until the worker inflates again. */
 static enum error inflate_message(struct client *client, struct message *message, bool text) {
     struct hub_worker *worker = worker_of(client);
+    const struct hub_options *options = &worker->hub->options;
     const struct ws_deflate *agreed = &client->deflate->agreed;
+    const struct ws_inflate_limits limits = {options->max_message, options->limits.inflate_ratio};
     if (worker->inflater == NULL)
         worker->inflater = ws_inflater_new();
     if (worker->inflater == NULL)
@@ -33,8 +35,10 @@ static enum error inflate_message(struct client *client, struct message *message
     if (worker->inflated.capacity > INFLATED_KEPT)
         buffer_fini(&worker->inflated);
     enum error error = ws_inflater_message(
-        worker->inflater, agreed, message->payload, worker->hub->options.max_message,
+        worker->inflater, agreed, message->payload, limits,
         agreed->client_no_context_takeover ? NULL : &client->deflate->window, &worker->inflated);
+    if (error == ERROR_WS_INFLATE_RATIO)
+        counter_add(&worker->statistics.messages_too_dense, 1);
     if (error != ERROR_NONE)
         return error;
     counter_add(&worker->statistics.bytes_compressed, message->payload.size);
@@ -109,7 +113,7 @@ static void handle_message(struct client *client, bool text, struct message *mes
     enum error error = ERROR_NONE;
     if (client->state != CLIENT_OPEN)
         return;
-    if (client_messages_too_fast(client, 1)) {
+    if (client_message_too_fast(client)) {
         client_close(client, CLOSE_REASON_MESSAGE_RATE);
         return;
     }
@@ -128,7 +132,7 @@ static void handle_control(struct client *client, enum message_event event, stru
     bool awaited = event == MESSAGE_PONG && client->ping_sent;
     if (client->state >= CLIENT_CLOSING)
         return;
-    if (!awaited && client_controls_too_fast(client))
+    if (!awaited && client_control_too_fast(client))
         client_close(client, CLOSE_REASON_CONTROL_RATE);
     else if (event == MESSAGE_PING)
         answer_ping(client, payload);

@@ -20,6 +20,7 @@ enum close_reason close_reason_of_error(enum error error) {
     case ERROR_WS_NOT_UTF8:
         return CLOSE_REASON_NOT_UTF8;
     case ERROR_WS_TOO_BIG:
+    case ERROR_WS_INFLATE_RATIO:
         return CLOSE_REASON_TOO_BIG;
     case ERROR_NO_MEMORY:
         return CLOSE_REASON_NO_MEMORY;

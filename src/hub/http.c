@@ -3,8 +3,10 @@
  * request of a connection is under way at a time, pipelined ones wait.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "client_internal.h"
 #include "request.h"
@@ -102,22 +104,31 @@ static bool take_key(const struct http_request *request, struct request *publish
     return true;
 }
 
-/* Each line is a message, and so is the rest. */
-static bool is_too_fast(struct client *client, bool lines, struct bytes body) {
-    size_t count = 1;
-    for (size_t i = 0; lines && i < body.size; i++)
+static size_t count_messages(bool lines, struct bytes body) {
+    size_t count = 0;
+    if (!lines)
+        return 1;
+    for (size_t i = 0; i < body.size; i++)
         count += body.data[i] == '\n';
-    return client_messages_too_fast(client, count) || client_bytes_too_fast(client, body.size);
+    return body.size > 0 && body.data[body.size - 1] != '\n' ? count + 1 : count;
 }
 
-static void refuse_rate(struct client *client) {
-    const struct http_field retry = {bytes_of("Retry-After"), bytes_of("1")};
+/* It may publish so much later, or never at once. */
+static void refuse_rate(struct client *client, uint64_t wait) {
+    char seconds[24];
+    counter_add(&worker_of(client)->statistics.requests_over_rate, 1);
+    if (wait == UINT64_MAX) {
+        refuse(client, HTTP_STATUS_CONTENT_TOO_LARGE,
+               "more messages or bytes than may be published at once");
+        return;
+    }
+    snprintf(seconds, sizeof seconds, "%" PRIu64, (wait + SECOND - 1) / SECOND);
+    const struct http_field retry = {bytes_of("Retry-After"), bytes_of(seconds)};
     const struct http_response_head head = {
         .status = HTTP_STATUS_TOO_MANY_REQUESTS,
         .content_type = bytes_of("application/json"),
         .fields = {&retry, 1},
     };
-    counter_add(&worker_of(client)->statistics.requests_over_rate, 1);
     http_connection_respond(&client->connection, &head,
                             bytes_of("{\"error\":\"too many messages or bytes a second\"}\n"),
                             false);
@@ -146,9 +157,10 @@ static void publish(struct client *client, const struct http_request *request,
     classify(request, publish);
     publish->answered = published;
     client_make_prefix(client, &settings, publish->prefix);
-    if (is_too_fast(client, publish->lines, body)) {
+    uint64_t wait = client_publish_wait(client, count_messages(publish->lines, body), body.size);
+    if (wait > 0) {
         request_cancel(publish);
-        refuse_rate(client);
+        refuse_rate(client, wait);
     } else if (!take_key(request, publish)) {
         request_cancel(publish);
         refuse(client, HTTP_STATUS_BAD_REQUEST, "an idempotency key has 1 to 128 bytes");

@@ -58,6 +58,7 @@ enum ws_close_code ws_close_code_of_error(enum error error) {
     case ERROR_WS_NOT_UTF8:
         return WS_CLOSE_INVALID_PAYLOAD;
     case ERROR_WS_TOO_BIG:
+    case ERROR_WS_INFLATE_RATIO:
         return WS_CLOSE_TOO_BIG;
     case ERROR_WS_UNSUPPORTED_DATA:
         return WS_CLOSE_UNSUPPORTED_DATA;

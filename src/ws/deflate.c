@@ -64,10 +64,13 @@ static enum error restart(struct ws_inflater *inflater, struct bytes window) {
     return ERROR_NONE;
 }
 
-static enum error check_size(const struct buffer *out, size_t compressed, size_t max_size) {
-    bool too_dense =
-        out->size > WS_INFLATE_RATIO_FREE && out->size / WS_INFLATE_RATIO_MAX > compressed;
-    return out->size > max_size || too_dense ? ERROR_WS_TOO_BIG : ERROR_NONE;
+static enum error check_size(const struct buffer *out, size_t compressed,
+                             struct ws_inflate_limits limits) {
+    if (out->size > limits.size)
+        return ERROR_WS_TOO_BIG;
+    bool is_too_dense = limits.ratio > 0 && out->size > WS_INFLATE_RATIO_FREE &&
+                        out->size / limits.ratio > compressed;
+    return is_too_dense ? ERROR_WS_INFLATE_RATIO : ERROR_NONE;
 }
 
 /* A final block may end in the middle of a message; what follows still refers to what came before
@@ -102,7 +105,7 @@ static enum error inflate_some(struct ws_inflater *inflater, struct buffer *out)
 }
 
 static enum error inflate_all(struct ws_inflater *inflater, struct bytes piece, size_t compressed,
-                              size_t max_size, struct buffer *out) {
+                              struct ws_inflate_limits limits, struct buffer *out) {
     z_stream *stream = &inflater->stream;
     stream->next_in = (Bytef *)(uintptr_t)piece.data;
     stream->avail_in = (uInt)piece.size;
@@ -110,7 +113,7 @@ static enum error inflate_all(struct ws_inflater *inflater, struct bytes piece, 
     do {
         error = inflate_some(inflater, out);
         if (error == ERROR_NONE)
-            error = check_size(out, compressed, max_size);
+            error = check_size(out, compressed, limits);
     } while (error == ERROR_NONE && (stream->avail_in > 0 || stream->avail_out == 0));
     return error;
 }
@@ -132,15 +135,15 @@ static enum error keep_window(struct ws_inflater *inflater, const struct ws_defl
 }
 
 enum error ws_inflater_message(struct ws_inflater *inflater, const struct ws_deflate *agreed,
-                               struct bytes payload, size_t max_size, struct buffer *window,
-                               struct buffer *out) {
+                               struct bytes payload, struct ws_inflate_limits limits,
+                               struct buffer *window, struct buffer *out) {
     buffer_clear(out);
     enum error error =
         restart(inflater, window != NULL ? buffer_bytes(window) : bytes_make(NULL, 0));
     if (error == ERROR_NONE && payload.size > 0)
-        error = inflate_all(inflater, payload, payload.size, max_size, out);
+        error = inflate_all(inflater, payload, payload.size, limits, out);
     if (error == ERROR_NONE)
-        error = inflate_all(inflater, bytes_make(tail, sizeof tail), payload.size, max_size, out);
+        error = inflate_all(inflater, bytes_make(tail, sizeof tail), payload.size, limits, out);
     if (error == ERROR_NONE && window != NULL)
         error = keep_window(inflater, agreed, window);
     return error;

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import zlib
 
 import pytest
 
 from support.process import eventually
 from support.service import start_service
-from support.wire import (CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close_frame, frame,
-                          handshake, http_get, join, leave, listen, listen_many)
+from support.wire import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close_frame,
+                          frame, handshake, http_get, join, leave, listen, listen_many)
 
 
 def start(processes, workers=2, **limits):
@@ -135,10 +136,43 @@ async def test_bytes_a_second(processes):
     await one_was_closed_for(service, "message_rate")
 
 
+async def test_many_small_messages_in_one_piece_are_bytes_too(processes):
+    """No more goes through at once than a second's bytes and one message, however it is cut."""
+    service = start_service(processes, {"hub": {
+        "max_message": 100, "limits": {"bytes_per_second": "1KiB"}}})
+    listener, client = await listen(service.hub), await join(service.hub)
+    client.send(frame(TEXT, "x" * 100) * 10)
+    await eventually(lambda: len(listener.messages) == 10)
+    client.send(frame(TEXT, "x" * 100) * 10)
+    assert await closed_with(client) == 1008
+    flood = await join(service.hub)
+    flood.send(frame(TEXT, "y" * 100) * 11)
+    assert await closed_with(flood) == 1008
+    assert len(listener.messages) == 10
+    await leave([listener])
+
+
+async def test_publishing_requests_that_are_too_much_ever_or_now(processes):
+    service = start(processes, bytes_per_second="1KiB", messages_per_second=1000)
+    async with await Connection.open(service.hub) as http:
+        lines = {"Content_Type": "application/x-ndjson"}
+        http.send(post("/channels/a", b"1\n" * 5001, **lines))
+        refused = await http.response()
+        assert refused.status == 413 and "at once" in json.loads(refused.body)["error"]
+        http.send(post("/channels/a", b"x" * 1048576))  # a message, and a second's worth is left
+        assert (await http.response()).status == 201
+        http.send(post("/channels/a", b"x" * 102400))
+        refused = await http.response()
+        assert refused.status == 429 and 90 < int(refused.fields["retry-after"]) <= 100
+        http.send(post("/channels/a", b"what was refused has cost nothing"))
+        assert (await http.response()).status == 201
+    assert await service.metric("ringcast_publish_requests_refused_for_rate_total") == 2
+
+
 async def test_publishing_requests_count_each_line(processes):
     service = start(processes, messages_per_second=2)
     async with await Connection.open(service.hub) as http:
-        http.send(post("/channels/a", b"1\n" * 9, Content_Type="application/x-ndjson"))
+        http.send(post("/channels/a", b"1\n" * 9 + b"2", Content_Type="application/x-ndjson"))
         assert (await http.response()).status == 201
         http.send(post("/channels/a", b"one more"))
         refused = await http.response()
@@ -184,6 +218,24 @@ async def test_the_size_of_a_frame(processes):
     assert (await client.frame()).opcode == PONG
     client.send(frame(TEXT, "x" * 101))
     assert await closed_with(client) == 1009
+
+
+async def test_how_much_a_message_may_grow_inflated(processes):
+    """Refused for its proportion alone: it is far below the largest message."""
+    service = start_service(processes, {"hub": {
+        "max_message": "16MiB", "limits": {"inflate_ratio": 50}}})
+    compressor = zlib.compressobj(wbits=-15)
+    bomb = (compressor.compress(bytes(2 << 20)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    clients = [await join(service.hub, Sec_WebSocket_Extensions="permessage-deflate")
+               for _ in range(2)]
+    clients[0].send(frame(BINARY, bomb, reserved=4))
+    assert await closed_with(clients[0]) == 1009
+    await one_was_closed_for(service, "too_big")
+    assert await service.metric("ringcast_messages_refused_for_inflate_ratio_total") == 1
+    clients[1].send(frame(BINARY, bytes(2 << 20)), frame(PING, b"as it is it may be larger"))
+    assert (await clients[1].frame()).opcode == PONG
+    clients[1].send(close_frame(1000))
+    assert await closed_with(clients[1]) == 1000
 
 
 async def test_subscriptions_of_a_connection(processes):

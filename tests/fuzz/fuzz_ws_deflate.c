@@ -23,12 +23,14 @@ static void check_identity(const struct ws_deflate *agreed, struct bytes text) {
     if (ws_deflater_message(deflater, parts, 2, &deflated)) {
         FUZZ_CHECK(deflated.size < text.size);
         struct buffer *kept = agreed->client_no_context_takeover ? NULL : &window;
-        enum error error = ws_inflater_message(inflater, agreed, buffer_bytes(&deflated), text.size,
-                                               kept, &inflated);
+        struct ws_inflate_limits limits = {.size = text.size};
+        enum error error =
+            ws_inflater_message(inflater, agreed, buffer_bytes(&deflated), limits, kept, &inflated);
         FUZZ_CHECK(error == ERROR_NONE && bytes_equal(buffer_bytes(&inflated), text));
+        limits.size--;
         if (text.size > 0)
-            FUZZ_CHECK(ws_inflater_message(inflater, agreed, buffer_bytes(&deflated), text.size - 1,
-                                           NULL, &inflated) == ERROR_WS_TOO_BIG);
+            FUZZ_CHECK(ws_inflater_message(inflater, agreed, buffer_bytes(&deflated), limits, NULL,
+                                           &inflated) == ERROR_WS_TOO_BIG);
     }
     buffer_fini(&deflated);
     buffer_fini(&inflated);
@@ -64,6 +66,7 @@ static void check_offer(struct bytes input) {
 /* One client's messages, one after another. */
 static void check_messages(const struct ws_deflate *agreed, struct bytes input, size_t limit,
                            bool fails) {
+    const struct ws_inflate_limits limits = {.size = limit};
     struct buffer window = {0}, out = {0}, alone = {0};
     /* zlib once took 8 bits for 9 */
     unsigned window_bits = agreed->client_window_bits > 8 ? agreed->client_window_bits : 9;
@@ -72,13 +75,13 @@ static void check_messages(const struct ws_deflate *agreed, struct bytes input, 
         size_t size = fuzz_take(&input);
         struct bytes payload = fuzz_take_bytes(&input, size);
         struct buffer *kept = agreed->client_no_context_takeover ? NULL : &window;
-        enum error error = ws_inflater_message(inflater, agreed, payload, limit, kept, &out);
+        enum error error = ws_inflater_message(inflater, agreed, payload, limits, kept, &out);
         FUZZ_CHECK(error == ERROR_NONE || error == ERROR_WS_PROTOCOL || error == ERROR_WS_TOO_BIG ||
                    error == ERROR_NO_MEMORY);
         FUZZ_CHECK(error != ERROR_NONE || out.size <= limit);
         FUZZ_CHECK(window.size <= (size_t)1 << window_bits);
         if (first && !fails) {
-            FUZZ_CHECK(ws_inflater_message(inflater, agreed, payload, limit, NULL, &alone) ==
+            FUZZ_CHECK(ws_inflater_message(inflater, agreed, payload, limits, NULL, &alone) ==
                        error);
             FUZZ_CHECK(error != ERROR_NONE ||
                        bytes_equal(buffer_bytes(&out), buffer_bytes(&alone)));

@@ -50,15 +50,30 @@ static void what_is_refused_costs_nothing(void **state) {
     assert_true(bucket_take(&bucket, &rate, 1, START + SECOND));
 }
 
-static void large_amounts_have_to_be_made_up_for(void **state) {
+static void more_than_the_burst_is_never_given(void **state) {
     (void)state;
     const struct bucket_rate rate = {.per_second = 1000, .burst = 2000};
     struct bucket bucket = {0};
-    assert_true(bucket_take(&bucket, &rate, 10000, START));
-    assert_false(bucket_take(&bucket, &rate, 1, START + 7 * SECOND));
-    assert_true(bucket_take(&bucket, &rate, 1, START + 9 * SECOND));
-    assert_false(bucket_take(&bucket, &rate, 10000, START + 9 * SECOND));
-    assert_true(bucket_take(&bucket, &rate, 10000, START + 12 * SECOND));
+    assert_false(bucket_take(&bucket, &rate, 2001, START));
+    assert_true(bucket_wait(&bucket, &rate, 2001, START) == UINT64_MAX);
+    assert_true(bucket_take(&bucket, &rate, 2000, START));
+    assert_false(bucket_take(&bucket, &rate, 1, START));
+    assert_false(bucket_take(&bucket, &rate, 2001, START + 100 * SECOND));
+}
+
+/* When the wait is over it is given, and not a nanosecond earlier. */
+static void how_long_to_wait(void **state) {
+    (void)state;
+    const struct bucket_rate rate = {.per_second = 1000, .burst = 2000}, none = {0};
+    struct bucket bucket = {0};
+    assert_int_equal(bucket_wait(&bucket, &rate, 2000, START), 0);
+    assert_int_equal(bucket_wait(&bucket, &none, BUCKET_MAX, START), 0);
+    assert_true(bucket_take(&bucket, &rate, 1500, START));
+    assert_int_equal(bucket_wait(&bucket, &rate, 500, START), 0);
+    assert_int_equal(bucket_wait(&bucket, &rate, 600, START), 100 * MILLISECOND);
+    assert_int_equal(bucket_wait(&bucket, &rate, 2000, START + SECOND), SECOND / 2);
+    assert_false(bucket_take(&bucket, &rate, 600, START + 100 * MILLISECOND - 1));
+    assert_true(bucket_take(&bucket, &rate, 600, START + 100 * MILLISECOND));
 }
 
 static void what_is_given_back_can_be_taken_again(void **state) {
@@ -103,7 +118,8 @@ int main(void) {
         cmocka_unit_test(the_burst_and_then_the_rate),
         cmocka_unit_test(steady_takers),
         cmocka_unit_test(what_is_refused_costs_nothing),
-        cmocka_unit_test(large_amounts_have_to_be_made_up_for),
+        cmocka_unit_test(more_than_the_burst_is_never_given),
+        cmocka_unit_test(how_long_to_wait),
         cmocka_unit_test(what_is_given_back_can_be_taken_again),
         cmocka_unit_test(no_limit),
         cmocka_unit_test(the_largest_numbers),

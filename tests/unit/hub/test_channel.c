@@ -160,7 +160,8 @@ static uint64_t total_deflated, total_recalled, total_refused;
 
 static struct bytes inflate_payload(struct bytes payload) {
     const struct ws_deflate agreed = {.client_no_context_takeover = true, .client_window_bits = 15};
-    assert_int_equal(ws_inflater_message(inflater, &agreed, payload, 100000, NULL, &inflated),
+    const struct ws_inflate_limits limits = {.size = 100000};
+    assert_int_equal(ws_inflater_message(inflater, &agreed, payload, limits, NULL, &inflated),
                      ERROR_NONE);
     total_deflated++;
     return buffer_bytes(&inflated);

@@ -66,6 +66,7 @@ static void every_error_has_a_code_that_may_be_sent(void **state) {
     assert_int_equal(ws_close_code_of_error(ERROR_WS_UNSUPPORTED_DATA), 1003);
     assert_int_equal(ws_close_code_of_error(ERROR_WS_NOT_UTF8), 1007);
     assert_int_equal(ws_close_code_of_error(ERROR_WS_TOO_BIG), 1009);
+    assert_int_equal(ws_close_code_of_error(ERROR_WS_INFLATE_RATIO), 1009);
     assert_int_equal(ws_close_code_of_error(ERROR_NO_MEMORY), 1011);
     assert_int_equal(ws_close_code_of_error(ERROR_CANCELLED), 1001);
     assert_int_equal(ws_close_code_of_error(ERROR_LIMIT_REACHED), 1008);

@@ -117,9 +117,13 @@ static void what_a_narrow_window_means(void **state) {
 static const struct ws_deflate plain_agreement = {.client_window_bits = 15,
                                                   .server_window_bits = 12};
 
+static enum error inflate_within(struct bytes payload, size_t max_size, unsigned ratio) {
+    const struct ws_inflate_limits limits = {max_size, ratio};
+    return ws_inflater_message(inflater, &plain_agreement, payload, limits, &window, &out);
+}
+
 static enum error inflate_bytes(const void *data, size_t size, size_t max_size) {
-    return ws_inflater_message(inflater, &plain_agreement, bytes_make(data, size), max_size,
-                               &window, &out);
+    return inflate_within(bytes_make(data, size), max_size, 0);
 }
 
 static void expect_inflated(const void *data, size_t size, const char *text) {
@@ -153,10 +157,11 @@ static void blocks_behind_a_final_one(void **state) {
 static void without_takeover_nothing_is_kept(void **state) {
     (void)state;
     const struct ws_deflate agreed = {.client_no_context_takeover = true, .client_window_bits = 15};
+    const struct ws_inflate_limits limits = {.size = 1000};
     const struct bytes hello = bytes_make("\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
     const struct bytes again = bytes_make("\xf2\x00\x11\x00\x00", 5);
-    assert_int_equal(ws_inflater_message(inflater, &agreed, hello, 1000, NULL, &out), ERROR_NONE);
-    assert_int_equal(ws_inflater_message(inflater, &agreed, again, 1000, NULL, &out),
+    assert_int_equal(ws_inflater_message(inflater, &agreed, hello, limits, NULL, &out), ERROR_NONE);
+    assert_int_equal(ws_inflater_message(inflater, &agreed, again, limits, NULL, &out),
                      ERROR_WS_PROTOCOL);
 }
 
@@ -174,21 +179,33 @@ static void deflate_whole(struct bytes payload, struct buffer *deflated) {
 static void more_than_is_allowed(void **state) {
     (void)state;
     static uint8_t zeros[1 << 20];
-    struct buffer deflated = {0}, bomb = {0};
+    struct buffer deflated = {0};
     deflate_whole(bytes_make(zeros, 1000), &deflated);
     assert_int_equal(inflate_bytes(deflated.data, deflated.size, 1000), ERROR_NONE);
     assert_int_equal(inflate_bytes(deflated.data, deflated.size, 999), ERROR_WS_TOO_BIG);
+    buffer_fini(&deflated);
+}
+
+/* Far more than its size, though less than the limit. */
+static void more_than_is_in_proportion(void **state) {
+    (void)state;
+    static uint8_t zeros[WS_INFLATE_RATIO_FREE];
+    struct buffer deflated = {0}, bomb = {0};
     deflate_whole(bytes_make(zeros, sizeof zeros), &deflated);
-    assert_int_equal(sizeof zeros, WS_INFLATE_RATIO_FREE);
-    assert_true(deflated.size * WS_INFLATE_RATIO_MAX < sizeof zeros);
-    assert_int_equal(inflate_bytes(deflated.data, deflated.size, sizeof zeros), ERROR_NONE);
-    /* a bomb: far more than its size, though less than the limit */
+    unsigned ratio = (unsigned)(sizeof zeros / deflated.size);
+    assert_true(ratio > 200);
+    assert_int_equal(inflate_within(buffer_bytes(&deflated), SIZE_MAX, 10), ERROR_NONE);
     for (int i = 0; i < 8; i++) {
         assert_int_equal(buffer_append(&bomb, deflated.data, deflated.size), ERROR_NONE);
         assert_int_equal(buffer_append(&bomb, "\x00\x00\xff\xff", 4), ERROR_NONE);
     }
-    assert_int_equal(inflate_bytes(bomb.data, bomb.size, 16 * sizeof zeros), ERROR_WS_TOO_BIG);
-    assert_true(out.size < 8 * sizeof zeros);
+    struct bytes whole = buffer_bytes(&bomb);
+    assert_int_equal(inflate_within(whole, SIZE_MAX, 200), ERROR_WS_INFLATE_RATIO);
+    assert_true(out.size <= 200 * (whole.size + 1) + 16 * 1024); /* not a step further */
+    assert_int_equal(inflate_within(whole, sizeof zeros, 200), ERROR_WS_TOO_BIG);
+    assert_int_equal(inflate_within(whole, SIZE_MAX, ratio + 1), ERROR_NONE);
+    assert_int_equal(inflate_within(whole, SIZE_MAX, 0), ERROR_NONE);
+    assert_int_equal(out.size, 8 * sizeof zeros);
     buffer_fini(&deflated);
     buffer_fini(&bomb);
 }
@@ -249,13 +266,14 @@ static void what_is_not_worth_it(void **state) {
 static void out_of_memory(void **state) {
     (void)state;
     const struct bytes hello = bytes_make("\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+    const struct ws_inflate_limits limits = {.size = 100};
     for (size_t spared = 0, failures = 1; failures > 0; spared++) {
         memory_fail_after(spared, 1);
         struct ws_inflater *scarce = ws_inflater_new();
         struct ws_deflater *other = ws_deflater_new();
         struct buffer text = {0}, kept = {0};
         if (scarce != NULL)
-            ws_inflater_message(scarce, &plain_agreement, hello, 100, &kept, &text);
+            ws_inflater_message(scarce, &plain_agreement, hello, limits, &kept, &text);
         ws_inflater_free(scarce);
         ws_deflater_free(other);
         buffer_fini(&text);
@@ -278,6 +296,7 @@ int main(void) {
         deflate_test(without_takeover_nothing_is_kept),
         deflate_test(what_is_not_deflated),
         deflate_test(more_than_is_allowed),
+        deflate_test(more_than_is_in_proportion),
         deflate_test(messages_there_and_back),
         deflate_test(our_window_is_narrow),
         deflate_test(what_is_not_worth_it),
