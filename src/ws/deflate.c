@@ -11,11 +11,8 @@ enum {
     LEVEL_OF_LARGE = 1, /* five times as fast, for what takes long */
     LARGE = 32 * 1024,  /* bytes */
     MEMORY_LEVEL = 7,   /* little to reset before each message */
-    TAIL_SIZE = 4,
+    TAIL_SIZE = 4,      /* what a sync flush ends with, and a message leaves out */
 };
-
-/* What a sync flush ends with, and a message leaves out (RFC 7692 section 7.2.1). */
-static const uint8_t tail[TAIL_SIZE] = {0x00, 0x00, 0xFF, 0xFF};
 
 static voidpf allocate(voidpf context, uInt count, uInt size) {
     (void)context;
@@ -31,6 +28,7 @@ static void release(voidpf context, voidpf block) {
 
 struct ws_inflater {
     z_stream stream;
+    bool is_whole; /* what was inflated last ends with a final block */
     uint8_t window[WINDOW_MAX];
 };
 
@@ -91,6 +89,7 @@ static enum error inflate_some(struct ws_inflater *inflater, struct buffer *out)
     stream->avail_out = INFLATE_STEP;
     int result = inflate(stream, Z_SYNC_FLUSH);
     out->size += INFLATE_STEP - stream->avail_out;
+    inflater->is_whole = result == Z_STREAM_END && stream->avail_in == 0;
     switch (result) {
     case Z_OK:
     case Z_BUF_ERROR: /* neither input nor anything held back: all is out */
@@ -104,18 +103,27 @@ static enum error inflate_some(struct ws_inflater *inflater, struct buffer *out)
     }
 }
 
-static enum error inflate_all(struct ws_inflater *inflater, struct bytes piece, size_t compressed,
+/*
+ * A message leaves out the last four bytes of the empty block that it ends with, which say no more
+ * than that it is empty (section 7.2.2): so it is whole if it ends just before them. Some leave out
+ * all of that block behind a final one.
+ */
+static bool is_whole(struct ws_inflater *inflater) {
+    return inflater->is_whole || inflateSyncPoint(&inflater->stream) == 1;
+}
+
+static enum error inflate_all(struct ws_inflater *inflater, struct bytes payload,
                               struct ws_inflate_limits limits, struct buffer *out) {
     z_stream *stream = &inflater->stream;
-    stream->next_in = (Bytef *)(uintptr_t)piece.data;
-    stream->avail_in = (uInt)piece.size;
+    stream->next_in = (Bytef *)(uintptr_t)payload.data;
+    stream->avail_in = (uInt)payload.size;
     enum error error;
     do {
         error = inflate_some(inflater, out);
         if (error == ERROR_NONE)
-            error = check_size(out, compressed, limits);
+            error = check_size(out, payload.size, limits);
     } while (error == ERROR_NONE && (stream->avail_in > 0 || stream->avail_out == 0));
-    return error;
+    return error != ERROR_NONE || is_whole(inflater) ? error : ERROR_WS_PROTOCOL;
 }
 
 /* zlib once took a window of 8 bits for one of 9, so clients may reach that far. */
@@ -138,12 +146,12 @@ enum error ws_inflater_message(struct ws_inflater *inflater, const struct ws_def
                                struct bytes payload, struct ws_inflate_limits limits,
                                struct buffer *window, struct buffer *out) {
     buffer_clear(out);
+    if (payload.size == 0)
+        return ERROR_NONE; /* zlib makes nothing of nothing, and some send that */
     enum error error =
         restart(inflater, window != NULL ? buffer_bytes(window) : bytes_make(NULL, 0));
-    if (error == ERROR_NONE && payload.size > 0)
-        error = inflate_all(inflater, payload, payload.size, limits, out);
     if (error == ERROR_NONE)
-        error = inflate_all(inflater, bytes_make(tail, sizeof tail), payload.size, limits, out);
+        error = inflate_all(inflater, payload, limits, out);
     if (error == ERROR_NONE && window != NULL)
         error = keep_window(inflater, agreed, window);
     return error;

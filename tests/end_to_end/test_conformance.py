@@ -441,6 +441,7 @@ async def test_a_narrow_server_window_is_kept(service):
 
 BAD_COMPRESSED = {
     "not deflated": (1002, frame(TEXT, b"\xff\xff\xff\xff", reserved=4)),
+    "cut short": (1002, frame(TEXT, Deflate()(b"Hello" * 100)[:-2], reserved=4)),
     "not UTF-8 inside": (1007, frame(TEXT, Deflate()(b"ok \xff"), reserved=4)),
     "cut UTF-8 inside": (1007, frame(TEXT, Deflate()(b"ok \xe2\x82"), reserved=4)),
     "too large inside": (1009, frame(BINARY, Deflate()(b"x" * (MAX_MESSAGE + 1)), reserved=4)),

@@ -172,6 +172,20 @@ static void what_is_not_deflated(void **state) {
     expect_inflated("\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"); /* it recovers */
 }
 
+/* Cut anywhere, a message is refused, and not taken for a shorter one. */
+static void what_is_cut_short(void **state) {
+    (void)state;
+    static const uint8_t whole[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    for (size_t size = 1; size < sizeof whole; size++)
+        assert_int_equal(inflate_bytes(whole, size, 1000), ERROR_WS_PROTOCOL);
+    /* more than it should be, in and behind the empty block at its end */
+    assert_int_equal(inflate_bytes("\xf2\x48\xcd\xc9\xc9\x07\x00\x00", 8, 1000), ERROR_WS_PROTOCOL);
+    assert_int_equal(inflate_bytes("\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff", 11, 1000),
+                     ERROR_WS_PROTOCOL);
+    assert_int_equal(inflate_bytes("\xf2", 1, 1000), ERROR_WS_PROTOCOL);
+    expect_inflated("\xf3\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"); /* nothing behind a final block */
+}
+
 static void deflate_whole(struct bytes payload, struct buffer *deflated) {
     assert_true(ws_deflater_message(deflater, &payload, 1, deflated));
 }
@@ -196,8 +210,8 @@ static void more_than_is_in_proportion(void **state) {
     assert_true(ratio > 200);
     assert_int_equal(inflate_within(buffer_bytes(&deflated), SIZE_MAX, 10), ERROR_NONE);
     for (int i = 0; i < 8; i++) {
+        assert_int_equal(buffer_append(&bomb, "\x00\x00\xff\xff", i == 0 ? 0 : 4), ERROR_NONE);
         assert_int_equal(buffer_append(&bomb, deflated.data, deflated.size), ERROR_NONE);
-        assert_int_equal(buffer_append(&bomb, "\x00\x00\xff\xff", 4), ERROR_NONE);
     }
     struct bytes whole = buffer_bytes(&bomb);
     assert_int_equal(inflate_within(whole, SIZE_MAX, 200), ERROR_WS_INFLATE_RATIO);
@@ -295,6 +309,7 @@ int main(void) {
         deflate_test(blocks_behind_a_final_one),
         deflate_test(without_takeover_nothing_is_kept),
         deflate_test(what_is_not_deflated),
+        deflate_test(what_is_cut_short),
         deflate_test(more_than_is_allowed),
         deflate_test(more_than_is_in_proportion),
         deflate_test(messages_there_and_back),
