@@ -1,10 +1,10 @@
 /*
  * The schedule: fetches a list of URLs in rounds, again and again, and says what changed.
  *
- * URLs with the same interval form a group. A group is fetched in one round, whose results come in
- * the order of the list; the next begins one interval, give or take the jitter, after the last
- * began, or when that has ended if it took longer: a URL is never fetched twice at once. A long
- * list is spread over a part of the interval.
+ * URLs with the same interval form a group. A group is fetched in one round; the next begins one
+ * interval, give or take the jitter, after the last began, or when that has ended if it took
+ * longer: a URL is never fetched twice at once. A long list is spread over a part of the interval.
+ * Each result comes the moment its fetch ends, and once more in its turn, in the order of the list.
  *
  * A content that came with validators is asked for with them the next time. Where the origin says
  * that it is unchanged, the result has the title and the digest of the content that we have.
@@ -45,11 +45,15 @@ struct schedule_entry {
 };
 
 struct schedule_events {
-    /* A result; `changed` says that status, title, digest or error differ from the last round's, or
-     * that it is the first. Lent until the call returns. False: the change could not be told; then
-     * the next round's result is a change again. */
+    /* A result, at once; `changed` says that status, title, digest or error differ from the last
+     * round's, or that it is the first. Lent until the call returns. False: the change could not be
+     * told; then the next round's result is a change again. */
     bool (*result)(void *context, const struct schedule_entry *entry,
                    const struct fetch_result *result, bool changed);
+    /* The same result again, behind those before it in the list; one that the whole window would
+     * have to wait for comes late instead. */
+    void (*turn)(void *context, const struct schedule_entry *entry,
+                 const struct fetch_result *result);
     /* A round is over. */
     void (*round_ended)(void *context, size_t fetched, size_t failed);
 };
@@ -60,7 +64,7 @@ struct schedule_options {
     size_t at_once;   /* … but for so many, which begin at once */
     uint64_t backoff; /* nanoseconds that a URL that keeps failing waits at most; 0: it does not */
     uint64_t max_age; /* … that a success may ask for (Cache-Control); 0: none */
-    size_t window;    /* see round_start() */
+    size_t window;    /* URLs of a round that may be under way or wait for their turn */
     const struct schedule_events *events;
     void *context;
 };

@@ -214,7 +214,7 @@ static void round_ended(struct round *round) {
     session_close(run->session, session_closed, run);
 }
 
-static const struct round_events round_events = {next, take_result, round_ended};
+static const struct round_events round_events = {next, NULL, take_result, round_ended};
 
 static void grace_over(struct timer *timer) {
     round_cancel(&container_of(timer, struct fetch_run, grace)->round);

@@ -1,6 +1,6 @@
 /*
  * From the config's URLs to results: the schedule is started with what is known of them, and what
- * it says is printed, kept, and published when it has changed.
+ * it says is kept, and published when it has changed, at once; and printed in the list's order.
  *
  * Other URLs by a reload: no round of the old schedule begins any more; when those under way are
  * over, or have been cancelled, the new schedule starts, with what the old one knew of URLs that
@@ -22,7 +22,7 @@ enum {
     AGAIN_SECONDS = 1, /* until that is tried again for which there was no memory */
 };
 
-/* ---- results: printed, kept, and published when changed -------------------------------------- */
+/* ---- results: kept, published when changed, and printed in their turn ------------------------ */
 
 static void complain_of_result(const struct fetch_result *result, enum error error) {
     log_write(LOG_ERROR, "service", "a result could not be published", LOG_TEXT("url", result->url),
@@ -42,9 +42,14 @@ static void print_short(const struct service *service, const struct fetch_result
     output_write(bytes_make(line, (size_t)size));
 }
 
-static void print_text(const struct service *service, const struct fetch_result *result) {
+static void print_result(void *context, const struct schedule_entry *entry,
+                         const struct fetch_result *result) {
+    const struct service *service = context;
     struct buffer line = {0};
-    enum error error = fetch_result_append_text(result, &line);
+    (void)entry;
+    enum error error = service->config->log.format == LOG_FORMAT_JSON
+                           ? fetch_result_append_json(result, &line)
+                           : fetch_result_append_text(result, &line);
     if (error == ERROR_NONE)
         error = buffer_append_byte(&line, '\n');
     if (error == ERROR_NONE)
@@ -54,36 +59,21 @@ static void print_text(const struct service *service, const struct fetch_result 
     buffer_fini(&line);
 }
 
-/* `line` is the result as JSON, with a line's end. */
-static enum error tell_result(struct service *service, const struct fetch_result *result,
-                              const char *channel, struct bytes line, bool changed) {
-    struct bytes json = bytes_make(line.data, line.size - 1);
-    if (service->config->log.format == LOG_FORMAT_JSON)
-        output_write(line);
-    if (service->leaving.count == 0)
-        results_keep(&service->results, result, json);
-    return changed ? hub_publish(service->hub, 0, bytes_of(channel), json) : ERROR_NONE;
-}
-
-/* Printed; kept for who asks; and published when it has changed. */
+/* Kept for who asks, and published when it has changed. */
 static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     struct service *service = context;
-    struct buffer line = {0};
-    if (service->config->log.format != LOG_FORMAT_JSON)
-        print_text(service, result);
-    enum error error = fetch_result_append_json(result, &line);
-    if (error == ERROR_NONE)
-        error = buffer_append_byte(&line, '\n');
-    if (error == ERROR_NONE)
-        error = tell_result(service, result, entry->context, buffer_bytes(&line), changed);
-    else if (service->config->log.format == LOG_FORMAT_JSON)
-        print_short(service, result);
+    struct buffer json = {0};
+    enum error error = fetch_result_append_json(result, &json);
+    if (error == ERROR_NONE && service->leaving.count == 0)
+        results_keep(&service->results, result, buffer_bytes(&json));
+    if (error == ERROR_NONE && changed)
+        error = hub_publish(service->hub, 0, bytes_of(entry->context), buffer_bytes(&json));
     if (error != ERROR_NONE)
         complain_of_result(result, error);
     else if (service->leaving.count == 0)
         state_file_save_now_and_then(&service->state, service->schedule);
-    buffer_fini(&line);
+    buffer_fini(&json);
     return error == ERROR_NONE;
 }
 
@@ -95,7 +85,7 @@ static void round_ended(void *context, size_t fetched, size_t failed) {
               LOG_NUMBER("failed", failed));
 }
 
-static const struct schedule_events schedule_events = {result_came, round_ended};
+static const struct schedule_events schedule_events = {result_came, print_result, round_ended};
 
 static enum error start_schedule_with(struct service *service,
                                       const struct state_memory *memories) {

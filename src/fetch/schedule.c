@@ -90,23 +90,39 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     return stopping ? ROUND_CANCEL : ROUND_MORE;
 }
 
-/* Its place in the round becomes that in the whole list. A cancelled fetch says nothing about the
- * URL. */
-static void take_result(struct round *round, const struct fetch_result *of_round) {
+static struct watched *watched_of(struct round *round, const struct fetch_result *result) {
+    return group_of(round)->members[result->index];
+}
+
+/* With what is known, and its place in the round becomes that in the whole list. */
+static struct fetch_result complete(struct round *round, const struct fetch_result *result) {
+    const struct watched *watched = watched_of(round, result);
+    struct fetch_result whole = watched_complete(watched, result);
+    whole.index = (size_t)(watched - group_of(round)->schedule->watched);
+    return whole;
+}
+
+/* A cancelled fetch says nothing about the URL. */
+static void take_result(struct round *round, const struct fetch_result *result) {
     struct schedule *schedule = group_of(round)->schedule;
-    struct watched *watched = group_of(round)->members[of_round->index];
-    const struct schedule_events *events = schedule->options.events;
-    struct fetch_result result = *of_round;
-    result.index = (size_t)(watched - schedule->watched);
-    if (result.error == ERROR_CANCELLED) {
-        events->result(schedule->options.context, &watched->entry, &result, false);
-        return;
+    struct watched *watched = watched_of(round, result);
+    const struct fetch_result whole = complete(round, result);
+    bool changed = false;
+    if (result->error != ERROR_CANCELLED) {
+        watched_note_end(watched, result, &schedule->options, wall(schedule), random_of(schedule));
+        changed = watched_take(watched, result, wall(schedule));
     }
-    watched_note_end(watched, &result, &schedule->options, wall(schedule), random_of(schedule));
-    const struct fetch_result whole = watched_complete(watched, &result);
-    bool changed = watched_take(watched, &result, wall(schedule));
-    if (!events->result(schedule->options.context, &watched->entry, &whole, changed))
+    if (!schedule->options.events->result(schedule->options.context, &watched->entry, &whole,
+                                          changed) &&
+        result->error != ERROR_CANCELLED)
         watched_was_not_told(watched);
+}
+
+/* No fetch of this URL has ended since: what is known of it is what was known then. */
+static void give_turn(struct round *round, const struct fetch_result *result) {
+    const struct schedule_options *options = &group_of(round)->schedule->options;
+    const struct fetch_result whole = complete(round, result);
+    options->events->turn(options->context, &watched_of(round, result)->entry, &whole);
 }
 
 static void finish_if_over(struct schedule *schedule) {
@@ -134,14 +150,14 @@ static void round_ended(struct round *round) {
     finish_if_over(schedule);
 }
 
-static const struct round_events round_events = {next, take_result, round_ended};
+static const struct round_events round_events = {next, take_result, give_turn, round_ended};
 
 static void begin_round(struct group *group) {
     struct schedule *schedule = group->schedule;
     group->next = 0;
     group->began = loop_of(schedule)->now;
-    const struct round_options options = {.policy = SCOPE_COLLECT,
-                                          .window = schedule->options.window};
+    const struct round_options options = {
+        .policy = SCOPE_COLLECT, .window = schedule->options.window, .overtaking = true};
     enum error error = round_start(&group->round, schedule->session, &options, &round_events);
     if (error != ERROR_NONE) {
         /* no memory now; later there may be */

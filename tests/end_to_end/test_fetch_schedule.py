@@ -1,10 +1,12 @@
 """The service's rounds: what is asked again, and what counts as a change."""
 
+import asyncio
 import json
 
 from support.origin import origin, page, response
 from support.process import eventually
 from support.service import start_service
+from support.wire import http_get
 
 
 def printed(service):
@@ -79,6 +81,37 @@ async def test_validators_are_only_for_the_url_that_gave_them(processes):
                 seen.requests[:4]]
         assert printed(service)[:2] == [f"✅ {seen.url('/moved')} → here"] * 2
     assert told == [("/moved", None), ("/here", None), ("/moved", None), ("/here", '"here"')]
+
+
+async def test_one_that_hangs_delays_nobody(processes):
+    """Who listens hears of the others at once; what is printed waits for its turn."""
+    async def handler(path, writer):
+        if path == "/0":
+            await released.wait()
+        writer.write(response(page(path)))
+        return True
+
+    released = asyncio.Event()
+    async with origin(handler) as seen:
+        urls = [seen.url(f"/{number}") for number in range(20)]
+        service = start_service(processes, {"fetch": {"urls": urls, "every": "1h"}})
+
+        async def published():
+            body = (await http_get(service.hub, "/channels/results?since=0")).body
+            return [json.loads(message["text"]) for message in json.loads(body)["messages"]]
+
+        async def others_are_there():
+            return len(await published()) == len(urls) - 1
+
+        await eventually(others_are_there)
+        assert {result["url"] for result in await published()} == set(urls[1:])
+        results = json.loads((await http_get(service.hub, "/results")).body)["results"]
+        assert [result["url"] for result in results] == urls[1:]
+        assert printed(service) == []
+        released.set()
+        await eventually(lambda: len(printed(service)) == len(urls))
+        assert printed(service) == [f"✅ {url} → /{number}" for number, url in enumerate(urls)]
+        assert (await published())[-1]["index"] == 0
 
 
 # ---- URLs that keep failing, and restarts ----------------------------------------------------------

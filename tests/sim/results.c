@@ -1,4 +1,4 @@
-/* The results of the fetcher: each URL one a round, in order, and nothing but the truth. */
+/* The results of the fetcher: each URL one a round, printed in order, and nothing but the truth. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,23 +16,31 @@ static uint64_t hash_of(struct bytes text) {
     return hash;
 }
 
-static void remember(struct world *world, struct bytes line) {
-    size_t count = world->printed_count;
+static void add(struct result_texts *texts, struct result_text text) {
+    size_t count = texts->count;
     if ((count & (count + 1)) == 0) {
-        struct printed *more = realloc(world->printed, 2 * (count + 1) * sizeof *more);
+        struct result_text *more = realloc(texts->items, 2 * (count + 1) * sizeof *more);
         if (more == NULL)
             abort();
-        world->printed = more;
+        texts->items = more;
     }
-    world->printed[world->printed_count++] = (struct printed){hash_of(line), line.size};
+    texts->items[texts->count++] = text;
 }
 
-bool results_contain(const struct world *world, struct bytes text) {
-    uint64_t hash = hash_of(text);
-    for (size_t i = 0; i < world->printed_count; i++)
-        if (world->printed[i].hash == hash && world->printed[i].size == text.size)
+static bool contain(const struct result_texts *texts, struct result_text text) {
+    for (size_t i = 0; i < texts->count; i++)
+        if (texts->items[i].hash == text.hash && texts->items[i].size == text.size)
             return true;
     return false;
+}
+
+/* It may be heard before its turn to be printed has come, but printed it will be. */
+void results_hear(struct world *world, struct bytes payload) {
+    struct result_text text = {hash_of(payload), payload.size};
+    if (contain(&world->printed, text) || contain(&world->heard, text))
+        return;
+    add(&world->heard, text);
+    world_saw(world, SOMETIMES_HEARD_FIRST);
 }
 
 static void count_kind(struct world *world, const char *line) {
@@ -136,7 +144,8 @@ bool results_take(void *context, struct bytes text) {
     }
     sim_note(world->sim, "printed", world->next_index, strstr(line, "\"error\":null") != NULL);
     check_line(world, &world->urls[world->next_index], line);
-    remember(world, bytes_make(text.data, text.size - 1));
+    add(&world->printed,
+        (struct result_text){hash_of(bytes_make(text.data, text.size - 1)), text.size - 1});
     world->urls[world->next_index].substance = result_substance(bytes_of(line));
     if (++world->next_index == world->url_count)
         end_round(world);
@@ -147,4 +156,12 @@ void results_check_end(struct world *world) {
     if (world->next_index != 0)
         world_fail(world, "the last round ended with %zu of %zu results", world->next_index,
                    world->url_count);
+    for (size_t i = 0; i < world->heard.count; i++)
+        if (!contain(&world->printed, world->heard.items[i]) && !world_was_short_of_memory(world))
+            world_fail(world, "a client got a result that was never printed");
+}
+
+void results_free(struct world *world) {
+    free(world->printed.items);
+    free(world->heard.items);
 }

@@ -625,7 +625,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
         tls_session_free(world->ticket);
         tls_thread_fini();
         check_nothing_is_left(world, blocks);
-        free(world->printed);
+        results_free(world);
         sim_free(world->sim);
         origins_free(&world->origins);
     }

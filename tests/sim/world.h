@@ -49,6 +49,7 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(HEALTHY, "a health check was answered 200")                 \
     ROW(FRAGMENTED, "a fragmented message was delivered")           \
     ROW(SHORT_RESULT, "a result's line found no memory")            \
+    ROW(HEARD_FIRST, "a result was heard before its turn")          \
     ROW(PING_ANSWERED, "a client's ping was answered")              \
     ROW(CLIENT_PINGED, "a client was pinged")                       \
     ROW(ACCOUNTED, "all of a channel's clients ended in order")     \
@@ -88,10 +89,15 @@ struct sim_loop {
     uint64_t sleeps_until; /* as it was when its last turn ended: later mail needs a wake-up */
 };
 
-/* A result line of the service: what was published is one of these. */
-struct printed {
+/* Results of the service as JSON. */
+struct result_text {
     uint64_t hash;
     size_t size;
+};
+
+struct result_texts {
+    struct result_text *items;
+    size_t count;
 };
 
 struct world {
@@ -130,8 +136,8 @@ struct world {
     size_t calm_rounds_wanted;
     uint64_t round_ended;
     uint64_t calm_since;
-    struct printed *printed;
-    size_t printed_count;
+    struct result_texts printed;
+    struct result_texts heard; /* by clients, and not printed yet then */
     struct origins origins;
     char why[80]; /* it is not well */
     /* memory of the program under test, in bytes: now, when it had started, of the hub's logs */
@@ -171,12 +177,13 @@ bool world_may_be_short(const struct world *world);
 /* results.c: the service's standard output, and what must be true of it. */
 bool results_take(void *context, struct bytes text);
 void results_check_end(struct world *world);
+void results_free(struct world *world);
+
+/* A client got this as a result. */
+void results_hear(struct world *world, struct bytes payload);
 
 /* each_turn.c: for sim_watch_inside(). */
 void each_turn_check(void *context, bool inside);
-
-/* Is it the text of a result that the service has printed? */
-bool results_contain(const struct world *world, struct bytes text);
 
 /* told.c: what makes a printed result, or a published one, different from others; 0: it says
  * nothing. And: is what was published last of each URL what was printed last? */

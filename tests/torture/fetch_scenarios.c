@@ -268,7 +268,7 @@ static void round_ended(struct round *round) {
 }
 
 static void act_round(void) {
-    static const struct round_events events = {next_request, round_result, round_ended};
+    static const struct round_events events = {next_request, NULL, round_result, round_ended};
     static const struct round_options round_options = {.policy = SCOPE_FAIL_FAST, .window = 3};
     round_next = round_results = 0;
     round_over = false;

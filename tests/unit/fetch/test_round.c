@@ -11,8 +11,9 @@
 enum { IN_FLIGHT = 200, ROUNDS = 200 };
 
 static struct round fetch_round;
-static size_t asked_for, came, cancelled, succeeded;
-static bool is_over;
+static size_t asked_for, came, cancelled, succeeded, arrivals;
+static size_t last_arrival;
+static bool is_over, in_any_order;
 static size_t wanted;
 static char url[192];
 
@@ -25,8 +26,15 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     return ROUND_MORE;
 }
 
+static void arrived(struct round *round, const struct fetch_result *got) {
+    arrivals++;
+    assert_int_equal(arrivals, round->done); /* each at once */
+    last_arrival = got->index;
+}
+
 static void result(struct round *round, const struct fetch_result *got) {
-    assert_true(round->options.unordered || got->index == came);
+    (void)round;
+    assert_true(in_any_order || got->index == came);
     came++;
     cancelled += got->error == ERROR_CANCELLED;
     succeeded += got->error == ERROR_NONE;
@@ -37,17 +45,27 @@ static void ended(struct round *round) {
     is_over = true;
 }
 
-static const struct round_events events = {next, result, ended};
+static const struct round_events events = {next, arrived, result, ended};
+
+static void begin_with(size_t count, const struct round_options *options) {
+    asked_for = came = cancelled = succeeded = arrivals = 0;
+    is_over = in_any_order = false;
+    wanted = count;
+    assert_int_equal(round_start(&fetch_round, session, options, &events), ERROR_NONE);
+}
 
 static void begin(size_t count, enum scope_policy policy) {
     const struct round_options options = {.policy = policy, .window = 512};
-    asked_for = came = cancelled = succeeded = 0;
-    is_over = false;
-    wanted = count;
-    assert_int_equal(round_start(&fetch_round, session, &options, &events), ERROR_NONE);
+    begin_with(count, &options);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
+
+static const char *nobody_yet(const char *path, unsigned nth) {
+    (void)path;
+    (void)nth;
+    return NULL;
+}
 
 static const char *always(const char *path, unsigned nth) {
     (void)path;
@@ -62,16 +80,83 @@ static void results_come_in_order(void **state) {
     begin(5000, SCOPE_COLLECT);
     world_wait(is_over);
     assert_int_equal(succeeded, 5000);
+    assert_int_equal(arrivals, 5000);
     fetch_world_close();
 }
 
-/* ---- group mode ------------------------------------------------------------------------------ */
+/* ---- one that hangs -------------------------------------------------------------------------- */
 
-static const char *nobody_yet(const char *path, unsigned nth) {
-    (void)path;
+enum { WINDOW = 64 };
+
+static const char *the_first_hangs(const char *path, unsigned nth) {
     (void)nth;
-    return NULL;
+    return strcmp(path, "/0") == 0 ? NULL : OK_ANSWER OK_BODY;
 }
+
+static void begin_hanging(size_t count, bool overtaking) {
+    const struct round_options round = {.window = WINDOW, .overtaking = overtaking};
+    struct session_options options = world_options();
+    fetch_world_open(&options, the_first_hangs);
+    begin_with(count, &round);
+}
+
+static void end_hanging(size_t count) {
+    round_cancel(&fetch_round);
+    world_wait(is_over);
+    assert_int_equal(came, count);
+    assert_int_equal(arrivals, count);
+    assert_int_equal(cancelled + succeeded, count);
+    fetch_world_close();
+}
+
+/* All others have arrived; none of them has had its turn. */
+static void results_arrive_behind_one_that_hangs(void **state) {
+    (void)state;
+    begin_hanging(WINDOW, true);
+    world_wait(arrivals == WINDOW - 1);
+    assert_int_equal(came, 0);
+    end_hanging(WINDOW);
+    assert_int_equal(last_arrival, 0);
+}
+
+static void one_that_hangs_holds_up_a_window_in_order(void **state) {
+    (void)state;
+    begin_hanging(10 * WINDOW, false);
+    world_wait(arrivals == WINDOW - 1);
+    uint64_t reached = sim_now(sim);
+    world_wait(sim_now(sim) > reached + SECOND);
+    assert_int_equal(asked_for, WINDOW);
+    assert_int_equal(came, 0);
+    end_hanging(10 * WINDOW);
+}
+
+static void one_that_hangs_may_be_overtaken(void **state) {
+    (void)state;
+    begin_hanging(10 * WINDOW, true);
+    in_any_order = true;
+    world_wait(came == 10 * WINDOW - 1);
+    assert_int_equal(succeeded, came);
+    assert_int_equal(fetch_round.under_way, 1);
+    end_hanging(10 * WINDOW);
+    assert_int_equal(last_arrival, 0);
+}
+
+/* However many are overtaken, no more are under way than the window has places. */
+static void all_that_hang_fill_a_window(void **state) {
+    const struct round_options round = {.window = WINDOW, .overtaking = true};
+    struct session_options options = world_options();
+    (void)state;
+    fetch_world_open(&options, nobody_yet);
+    begin_with(10 * WINDOW, &round);
+    world_wait(requests == WINDOW);
+    uint64_t reached = sim_now(sim);
+    world_wait(sim_now(sim) > reached + SECOND);
+    assert_int_equal(asked_for, WINDOW);
+    in_any_order = true;
+    end_hanging(10 * WINDOW);
+}
+
+/* ---- group mode ------------------------------------------------------------------------------ */
 
 /* The nth of those that wait. */
 static void fail_one(uint64_t nth) {
@@ -120,6 +205,10 @@ static void the_first_failure_ends_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_come_in_order),
+        cmocka_unit_test(results_arrive_behind_one_that_hangs),
+        cmocka_unit_test(one_that_hangs_holds_up_a_window_in_order),
+        cmocka_unit_test(one_that_hangs_may_be_overtaken),
+        cmocka_unit_test(all_that_hang_fill_a_window),
         cmocka_unit_test(the_first_failure_ends_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

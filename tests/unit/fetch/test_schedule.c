@@ -9,9 +9,10 @@
 #include "fetch_world.h"
 
 static struct schedule *schedule;
-static size_t results, changes, rounds;
+static size_t results, changes, turns, rounds;
 static size_t cancelled;
-static bool is_over, is_deaf, is_mixed;
+static size_t entries_count;
+static bool is_over, is_deaf, is_mixed, has_little_room;
 static unsigned indexes; /* a bit each that has come */
 
 static bool result_came(void *context, const struct schedule_entry *entry,
@@ -26,13 +27,24 @@ static bool result_came(void *context, const struct schedule_entry *entry,
     return !is_deaf;
 }
 
+/* Each that came has one; where there is one interval only, in the order of the list. */
+static void turn_came(void *context, const struct schedule_entry *entry,
+                      const struct fetch_result *result) {
+    (void)context;
+    (void)entry;
+    assert_true(turns < results);
+    assert_true(is_mixed || has_little_room || result->index == turns % entries_count);
+    turns++;
+}
+
 static void round_ended(void *context, size_t fetched, size_t failed) {
     (void)context;
     assert_true(failed <= fetched);
+    assert_true(is_mixed || turns == results);
     rounds++;
 }
 
-static const struct schedule_events events = {result_came, round_ended};
+static const struct schedule_events events = {result_came, turn_came, round_ended};
 
 static void ended(void *context) {
     (void)context;
@@ -42,7 +54,8 @@ static void ended(void *context) {
 static void begin_with(const struct schedule_options *options, const struct schedule_entry *entries,
                        size_t count, origin_script *with) {
     const struct session_options session_options = world_options();
-    results = changes = cancelled = rounds = 0;
+    results = changes = cancelled = turns = rounds = 0;
+    entries_count = count;
     is_over = false;
     fetch_world_open(&session_options, with);
     assert_int_equal(schedule_new(session, entries, count, options, &schedule), ERROR_NONE);
@@ -104,6 +117,32 @@ static void intervals_of_their_own(void **state) {
     assert_int_equal(indexes, 0xF);
     finish();
     is_mixed = false;
+}
+
+static const char *the_first_waits(const char *path, unsigned nth) {
+    (void)nth;
+    return strcmp(path, "/first") == 0 ? NULL : OK_ANSWER OK_BODY;
+}
+
+/* What comes of the others is known at once, and has its turn when the first one has timed out. */
+static void one_that_hangs_delays_nobody(void **state) {
+    enum { COUNT = 20 };
+    static char urls[COUNT][128];
+    struct schedule_entry entries[COUNT];
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(urls[i], sizeof urls[i], "%s", url_of(i == 0 ? "/first" : "/"));
+        entries[i] = (struct schedule_entry){.request.url = urls[i], .every = HOUR};
+    }
+    begin(entries, COUNT, the_first_waits);
+    uint64_t began = sim_now(sim);
+    world_wait(changes == COUNT - 1);
+    assert_true(sim_now(sim) - began < SECOND);
+    assert_int_equal(turns, 0);
+    world_wait(rounds == 1);
+    assert_true(sim_now(sim) - began > 10 * SECOND);
+    assert_int_equal(turns, COUNT);
+    finish();
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -241,6 +280,7 @@ static void nothing_begins_while_the_schedule_stops(void **state) {
     (void)state;
     struct schedule_options options = defaults;
     options.window = 10;
+    has_little_room = true;
     make_long_list();
     begin_with(&options, long_list, LONG, notes_time);
     world_wait(requests == 15);
@@ -250,6 +290,7 @@ static void nothing_begins_while_the_schedule_stops(void **state) {
     assert_int_equal(results, LONG);
     assert_int_equal(cancelled, LONG - requests);
     fetch_world_close();
+    has_little_room = false;
 }
 
 /* Left alone for as long as it says, but no longer than is allowed. */
@@ -347,6 +388,7 @@ int main(void) {
         cmocka_unit_test(every_interval_a_round),
         cmocka_unit_test(intervals_of_their_own),
         cmocka_unit_test(once_is_once),
+        cmocka_unit_test(one_that_hangs_delays_nobody),
         cmocka_unit_test(who_keeps_failing_is_asked_less),
         cmocka_unit_test(an_hour_is_the_most_here),
         cmocka_unit_test(a_long_list_is_spread_over_its_interval),
