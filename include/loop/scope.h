@@ -86,6 +86,14 @@ void scope_join_by(struct scope *scope, uint64_t deadline);
 bool scope_visit(struct scope *scope, bool (*visit)(struct scope_member *member, void *context),
                  void *context);
 
+/*
+ * Visits the first member after it has been put behind all others; those who were asked to end are
+ * not visited. A round in parts: as many calls as there are members visit all that stay. False if
+ * there is nobody. The visit may make the member leave.
+ */
+bool scope_visit_next(struct scope *scope,
+                      void (*visit)(struct scope_member *member, void *context), void *context);
+
 /* Takes the first error, leaving ERROR_NONE. */
 enum error scope_take_error(struct scope *scope);
 

@@ -235,6 +235,18 @@ bool clients_visit(struct hub_worker *worker, bool (*visit)(struct client *clien
     return scope_visit(&worker->server.connections, visit_member, &visit);
 }
 
+static void visit_next_member(struct scope_member *member, void *context) {
+    void (**visit)(struct client *client) = context;
+    struct http_connection *connection = container_of(member, struct http_connection, member);
+    struct client *client = container_of(connection, struct client, connection);
+    if (member->handler == &member_handler && client->state != CLIENT_GONE)
+        (*visit)(client);
+}
+
+bool clients_visit_next(struct hub_worker *worker, void (*visit)(struct client *client)) {
+    return scope_visit_next(&worker->server.connections, visit_next_member, &visit);
+}
+
 void client_begin(struct client *client) {
     struct hub_worker *worker = worker_of(client);
     struct buffer behind;

@@ -97,6 +97,10 @@ void client_follow_change(struct client *client, const struct hub_changes *chang
  * returns false; then it is false, too. */
 bool clients_visit(struct hub_worker *worker, bool (*visit)(struct client *client));
 
+/* The same for one connection, the next in a round that is made in parts (scope_visit_next()); it
+ * need not be a client. False if there is none. */
+bool clients_visit_next(struct hub_worker *worker, void (*visit)(struct client *client));
+
 /* A connection ended before it was a client. */
 void client_handle_http_closed(struct http_connection *connection);
 

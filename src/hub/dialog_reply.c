@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "dialog.h"
+#include "presence.h"
 #include "ws/frame_encode.h"
 
 enum { REPLIES_MAX = 256 * 1024 };
@@ -56,9 +57,7 @@ const char *dialog_code_of_error(enum error error) {
 static enum error describe_skipped(const struct seat *seat, uint64_t missed, struct buffer *out) {
     const struct channel *channel = seat->subscription.channel;
     if (channel->kind == RENDITION_PRESENCE)
-        return buffer_format(
-            out, "{\"type\":\"presence_skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64 "}",
-            channel->name, missed);
+        return presence_describe_missed(out, channel->name, missed);
     return buffer_format(out,
                          "{\"type\":\"skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64
                          ",\"offset\":%" PRIu64 "}",

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "channel.h"
+#include "presence.h"
 #include "worker.h"
 #include "ws/frame_encode.h"
 
@@ -253,6 +254,7 @@ static bool is_unused(struct home *home) {
 static void collect(struct map_node *node, void *context) {
     struct home *home = container_of(node, struct home, node);
     (void)context;
+    presence_tell_missed(home);
     home_trim(home);
     if (is_unused(home) && !home->settings.listed && hints_are_home(home))
         home_free(home);

@@ -55,7 +55,7 @@ struct home {
     struct counter published;
     struct list_node members; /* where presence is known; see presence.c, as the next two */
     struct counter member_count;
-    unsigned events_missed;     /* of those who watch, for want of memory */
+    unsigned events_missed;     /* by those who watch, for want of memory; they are told later */
     struct account *account;    /* where its numbers count */
     struct list_node accounted; /* there */
     char name[];

@@ -8,7 +8,12 @@
 #include "target.h"
 #include "worker.h"
 
-enum { COLLECT_SECONDS = 10, IDLE_SECONDS = 60, BODY_MAX = 64 * 1024 };
+enum {
+    COLLECT_SECONDS = 10,
+    IDLE_SECONDS = 60,
+    BODY_MAX = 64 * 1024,
+    FOLLOWERS_MAX = 100, /* clients in a turn: less than a millisecond */
+};
 
 /* ---- names and homes ------------------------------------------------------------------------- */
 
@@ -140,16 +145,22 @@ static void collect(struct timer *timer) {
 
 static const struct timer_handler collect_handler = {"hub_collect", collect};
 
-static bool follow_change(struct client *client) {
+static void follow_change(struct client *client) {
     client_follow_change(client, &worker_of(client)->changes);
-    return true;
 }
 
-/* On the worker's own thread, since clients may have something to send by that. */
+/* On the worker's own thread, since clients may have something to send by that; some in each turn,
+ * so that tens of thousands of them hold nobody up. Who comes meanwhile begins with the new
+ * options. */
 static void follow(struct task *task) {
     struct hub_worker *worker = container_of(task, struct hub_worker, follow_task);
-    clients_visit(worker, follow_change);
-    worker->changes = (struct hub_changes){0};
+    for (unsigned i = 0; i < FOLLOWERS_MAX && worker->follow_left > 0; i++)
+        worker->follow_left =
+            clients_visit_next(worker, follow_change) ? worker->follow_left - 1 : 0;
+    if (worker->follow_left > 0)
+        loop_post(worker->loop, task);
+    else
+        worker->changes = (struct hub_changes){0};
 }
 
 static const struct task_handler follow_handler = {"hub_follow", follow};
@@ -224,8 +235,10 @@ void hub_reconfigure(struct hub *hub, const struct hub_options *options) {
         map_visit(&worker->channels, change_channel, worker);
         map_visit(&worker->homes, change_home, worker);
         worker->changes.pings |= pings_change;
-        if (worker->changes.pings || worker->changes.presence)
-            loop_post(worker->loop, &worker->follow_task);
+        if (!worker->changes.pings && !worker->changes.presence)
+            continue;
+        worker->follow_left = counter_read(&worker->server.statistics.open);
+        loop_post(worker->loop, &worker->follow_task);
     }
 }
 

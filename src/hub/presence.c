@@ -28,10 +28,11 @@ static void member_free(struct member *member) {
 
 /* ---- at home --------------------------------------------------------------------------------- */
 
-void presence_init_log(const struct home *home, struct log *log) {
+void presence_init_log(struct home *home, struct log *log) {
     const struct retention retention = {
         .bytes = EVENTS_BYTES, .messages = EVENTS_COUNT, .age = EVENTS_MINUTES * MINUTE};
     log_init(log, &retention, home->worker->hub->worker_count);
+    home->events_missed = 0; /* by who watched before */
 }
 
 static enum error append_member(struct buffer *out, const struct member *member) {
@@ -41,54 +42,71 @@ static enum error append_member(struct buffer *out, const struct member *member)
     return error == ERROR_NONE ? buffer_append(out, member->user.data, member->user.size) : error;
 }
 
-static enum error encode_event(const struct home *home, const char *type,
-                               const struct member *member, struct buffer *frame) {
-    struct buffer text = {0};
+static enum error append_event_text(struct buffer *text, const struct home *home, const char *type,
+                                    const struct member *member) {
     enum error error =
-        buffer_format(&text, "{\"type\":\"%s\",\"channel\":\"%s\",", type, home->name);
+        buffer_format(text, "{\"type\":\"%s\",\"channel\":\"%s\",", type, home->name);
     if (error == ERROR_NONE)
-        error = append_member(&text, member);
+        error = append_member(text, member);
     if (error == ERROR_NONE)
-        error = buffer_format(&text, ",\"count\":%" PRIu64, counter_read(&home->member_count));
-    if (error == ERROR_NONE && home->events_missed > 0)
-        error = buffer_format(&text, ",\"missed\":%u", home->events_missed);
-    if (error == ERROR_NONE)
-        error = buffer_append_byte(&text, '}');
-    if (error == ERROR_NONE)
-        error = frame_append_message(frame, FRAME_TEXT, buffer_bytes(&text), NULL);
-    buffer_fini(&text);
+        error = buffer_format(text, ",\"count\":%" PRIu64 "}", counter_read(&home->member_count));
     return error;
 }
 
-static enum error append_event(struct home *home, const char *type, const struct member *member) {
+/* Appends a text as one frame to the log of those who watch. */
+static enum error append_to_log(struct home *home, struct bytes text) {
     struct rendition *rendition = &home->renditions[RENDITION_PRESENCE];
     uint64_t now = home->worker->loop->now, start;
     struct buffer frame = {0};
     bool fresh = false;
-    enum error error = encode_event(home, type, member, &frame);
+    enum error error = frame_append_message(&frame, FRAME_TEXT, text, NULL);
     if (error == ERROR_NONE) {
         struct bytes part = buffer_bytes(&frame);
         error = log_append(&rendition->log, &part, 1, now, &start, &fresh);
     }
     buffer_fini(&frame);
-    if (error == ERROR_NONE && fresh)
+    if (error != ERROR_NONE)
+        return error;
+    if (fresh)
         home_announce(home, rendition);
-    return error;
-}
-
-/* Those who watch are told, or are told with the next event that they were not. */
-static void tell(struct home *home, const char *type, const struct member *member) {
-    struct rendition *rendition = &home->renditions[RENDITION_PRESENCE];
-    if (rendition->reader_count == 0)
-        return;
-    if (append_event(home, type, member) != ERROR_NONE) {
-        home->events_missed++;
-        return;
-    }
-    home->events_missed = 0;
-    log_trim(&rendition->log, home->worker->loop->now);
+    log_trim(&rendition->log, now);
     home_count_memory(home);
     home_rendition_moved(home, rendition);
+    return ERROR_NONE;
+}
+
+enum error presence_describe_missed(struct buffer *out, const char *channel, uint64_t missed) {
+    return buffer_format(
+        out, "{\"type\":\"presence_skipped\",\"channel\":\"%s\",\"missed\":%" PRIu64 "}", channel,
+        missed);
+}
+
+void presence_tell_missed(struct home *home) {
+    struct buffer text = {0};
+    if (home->events_missed == 0 || home->renditions[RENDITION_PRESENCE].reader_count == 0)
+        return;
+    enum error error = presence_describe_missed(&text, home->name, home->events_missed);
+    if (error == ERROR_NONE)
+        error = append_to_log(home, buffer_bytes(&text));
+    if (error == ERROR_NONE)
+        home->events_missed = 0;
+    buffer_fini(&text);
+}
+
+/* Those who watch are told, or are told as soon as there is memory that they were not; what they
+ * missed comes first. */
+static void tell(struct home *home, const char *type, const struct member *member) {
+    struct buffer text = {0};
+    if (home->renditions[RENDITION_PRESENCE].reader_count == 0)
+        return;
+    presence_tell_missed(home);
+    enum error error =
+        home->events_missed > 0 ? ERROR_NO_MEMORY : append_event_text(&text, home, type, member);
+    if (error == ERROR_NONE)
+        error = append_to_log(home, buffer_bytes(&text));
+    if (error != ERROR_NONE)
+        home->events_missed++;
+    buffer_fini(&text);
 }
 
 static void deliver_enter(struct letter *letter) {

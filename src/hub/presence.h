@@ -24,7 +24,14 @@ bool presence_knows(const struct subscription *subscription);
 void presence_leave(struct subscription *subscription);
 
 /* Makes the log of a rendition that somebody begins to watch. At home. */
-void presence_init_log(const struct home *home, struct log *log);
+void presence_init_log(struct home *home, struct log *log);
+
+/* Tells those who watch how many events they missed for want of memory, if any, and if there is
+ * memory now. At home; before each event, and now and then. */
+void presence_tell_missed(struct home *home);
+
+/* What who watches is told that missed so many events. */
+enum error presence_describe_missed(struct buffer *out, const char *channel, uint64_t missed);
 
 /* Appends `"count":2,"members":[…]`, at most `limit` of them and not many more than
  * REQUEST_HISTORY_BYTES; says whether those are all. At home. */

@@ -39,6 +39,7 @@ struct hub_worker {
     unsigned ids_left;
     uint64_t ids[HUB_IDS];   /* of worker_new_id() */
     struct task follow_task; /* clients follow `changes` */
+    uint64_t follow_left;    /* connections that this visits yet */
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
     struct encoder encoder;       /* of the channels at home here */

@@ -41,6 +41,16 @@ bool scope_visit(struct scope *scope, bool (*visit)(struct scope_member *member,
            visit_list(&scope->ending, visit, context);
 }
 
+bool scope_visit_next(struct scope *scope,
+                      void (*visit)(struct scope_member *member, void *context), void *context) {
+    struct list_node *node = list_take_first(&scope->members);
+    if (node == NULL)
+        return false;
+    list_append(&scope->members, node);
+    visit(container_of(node, struct scope_member, link), context);
+    return true;
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void end_if_empty(struct scope *scope) {

@@ -69,8 +69,6 @@ static void blur(struct client *client) {
 static void take_event(struct client *client, const struct json_value *object, bool came) {
     struct watch *watch = &client->watch;
     uint64_t count = json_whole(object, "count"), before = watch->count;
-    if (json_member(object, "missed") != NULL)
-        blur(client);
     struct known *known = know(client, object);
     bool told_twice = came ? known->came || known->went : known->went;
     known->came |= came;
@@ -126,7 +124,7 @@ static void add_missed(struct map_node *node, void *context) {
     *missed += container_of(node, struct home, node)->events_missed;
 }
 
-/* An event for which there was no memory is told of with the next one, if one comes. */
+/* An event for which there was no memory is told of when there is some. */
 static bool is_event_untold(const struct world *world) {
     uint64_t missed = 0;
     for (unsigned i = 0; i < world->worker_count; i++)

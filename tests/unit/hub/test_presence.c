@@ -142,6 +142,50 @@ static void come_and_go_without_memory(size_t spared) {
         close(watcher);
 }
 
+static void collect_homes(unsigned worker, void *context) {
+    (void)context;
+    homes_collect(&hub->workers[worker]);
+}
+
+/* Nobody may hear of it for want of memory. */
+static void go_without_memory(int member) {
+    memory_fail_after(0, SIZE_MAX);
+    close(member);
+    wait_until(hub_count(clients) == 1);
+    memory_fail_after(0, 0);
+}
+
+static void expect_missed(int watcher) {
+    assert_true(read_frame(watcher));
+    assert_true(has("\"presence_skipped\"") && has("\"missed\":1}"));
+}
+
+static void an_event_without_memory_is_made_up_for(void **state) {
+    (void)state;
+    hub_begin(1);
+    hub_listen_on(0);
+    int watcher = watch("missed"), member = join("missed");
+    expect_told(watcher, "\"join\"", 1);
+    go_without_memory(member);
+    call_on(0, collect_homes, NULL); /* as it is from time to time */
+    expect_missed(watcher);
+    member = join("missed");
+    expect_told(watcher, "\"join\"", 1);
+    go_without_memory(member);
+    member = join("missed"); /* in front of the next event */
+    expect_missed(watcher);
+    expect_told(watcher, "\"join\"", 1);
+    go_without_memory(member);
+    leave(watcher); /* who comes later has missed nothing */
+    wait_until(hub_count(channels) == 0);
+    watcher = watch("missed");
+    call_on(0, collect_homes, NULL);
+    leave(join("missed"));
+    expect_told(watcher, "\"join\"", 1);
+    leave(watcher);
+    hub_end();
+}
+
 static void out_of_memory_anywhere(void **state) {
     (void)state;
     for (size_t spared = 0, failures = 1; failures > 0; spared++) {
@@ -167,6 +211,7 @@ static void out_of_memory_anywhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         presence_test(who_comes_and_goes_is_told_to_both_workers),
+        presence_test(an_event_without_memory_is_made_up_for),
         presence_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

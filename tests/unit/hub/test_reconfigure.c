@@ -134,6 +134,52 @@ static void nobody_is_visited_for_what_concerns_no_client(void **state) {
     leave_all(clients);
 }
 
+/* ---- in parts ----------------------------------------------------------------------------------
+ */
+
+enum { MANY = 230, VISITS = 3 }; /* a hundred at a time */
+
+struct round {
+    uint64_t left[VISITS], members[VISITS];
+};
+
+static void count_members(unsigned worker, void *context);
+
+static void follow_in_turns(unsigned worker, void *context) {
+    struct round *round = context;
+    struct task *task = &hub->workers[worker].follow_task;
+    take_options(worker, NULL);
+    for (size_t i = 0; i < VISITS; i++) {
+        assert_true(task->posted);
+        loop_unpost(task);
+        task->handler->run(task);
+        round->left[i] = hub->workers[worker].follow_left;
+        count_members(worker, &round->members[i]);
+    }
+    assert_false(task->posted);
+}
+
+static void many_clients_follow_in_parts(void **state) {
+    (void)state;
+    static int clients[MANY];
+    struct round round = {0};
+    hub_begin(1);
+    hub_listen_on(0);
+    for (size_t i = 0; i < MANY; i++)
+        clients[i] = join("a");
+    wait_until(hub_count(clients) == MANY);
+    test_channel.presence = true;
+    call_on(0, follow_in_turns, &round);
+    assert_int_equal(round.members[0], 100);
+    assert_int_equal(round.members[1], 200);
+    assert_int_equal(round.members[2], MANY);
+    assert_int_equal(round.left[0], MANY - 100);
+    assert_int_equal(round.left[2], 0);
+    for (size_t i = 0; i < MANY; i++)
+        close(clients[i]);
+    hub_end();
+}
+
 /* ---- presence -------------------------------------------------------------------------------- */
 
 static void count_home(struct map_node *node, void *context) {
@@ -196,6 +242,7 @@ int main(void) {
         reconfigure_test(pings_of_a_long_interval_are_spread_over_a_tenth),
         reconfigure_test(another_interval_spreads_the_first_pings_over_all_of_it),
         reconfigure_test(nobody_is_visited_for_what_concerns_no_client),
+        reconfigure_test(many_clients_follow_in_parts),
         reconfigure_test(who_cannot_be_a_member_stays_without),
         reconfigure_test(who_is_closing_does_not_become_a_member),
     };

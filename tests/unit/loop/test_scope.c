@@ -407,6 +407,39 @@ static void a_visit_sees_each_member_until_it_has_enough(void **state) {
     assert_int_equal(ends, 1);
 }
 
+static void note_visit(struct scope_member *member, void *context) {
+    (void)context;
+    visited[visits++] = container_of(member, struct worker, member);
+}
+
+static void a_round_in_parts_visits_all_that_stay(void **state) {
+    (void)state;
+    struct scope scope;
+    struct worker a, b, c, late;
+    start(&scope, SCOPE_COLLECT);
+    assert_false(scope_visit_next(&scope, note_visit, NULL));
+    enter(&scope, &a);
+    enter(&scope, &b);
+    enter(&scope, &c);
+    visits = 0;
+    assert_true(scope_visit_next(&scope, note_visit, NULL));
+    enter(&scope, &late);
+    scope_leave(&b.member, ERROR_NONE);
+    assert_true(scope_visit_next(&scope, note_visit, NULL));
+    assert_true(scope_visit_next(&scope, note_visit, NULL));
+    assert_ptr_equal(visited[0], &a);
+    assert_ptr_equal(visited[1], &c);
+    assert_ptr_equal(visited[2], &a); /* who entered meanwhile stands behind */
+    scope_cancel(&scope);
+    assert_false(scope_visit_next(&scope, note_visit, NULL));
+    scope_leave(&a.member, ERROR_NONE);
+    scope_leave(&c.member, ERROR_NONE);
+    scope_leave(&late.member, ERROR_NONE);
+    scope_join(&scope);
+    turn();
+    assert_int_equal(ends, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         loop_test(ends_when_joined_and_empty),
@@ -427,6 +460,7 @@ int main(void) {
         loop_test(a_scope_inside_a_cancelled_one_is_born_cancelled),
         loop_test(an_untaken_error_goes_to_the_scope_around),
         loop_test(a_visit_sees_each_member_until_it_has_enough),
+        loop_test(a_round_in_parts_visits_all_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
