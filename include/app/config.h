@@ -48,6 +48,7 @@ struct config_url {
     char *certificate; /* a PEM file, shown to the server if it asks; NULL: none */
     char *key;         /* and the file of its key */
     bool insecure;     /* its certificate is not looked at */
+    uint64_t request_hash; /* the same for the same request */
 };
 
 struct config_urls {

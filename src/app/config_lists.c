@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "config_table.h"
+#include "request_hash.h"
 
 /* More than any `every` may be. */
 #define EVERY_NOT_GIVEN UINT64_MAX
@@ -81,6 +82,7 @@ enum error config_urls_complete(struct config_fetch *fetch) {
             url->channel = memory_copy_text(fetch->channel, strlen(fetch->channel));
         if (url->channel == NULL)
             return ERROR_NO_MEMORY;
+        url->request_hash = request_hash(url);
     }
     return ERROR_NONE;
 }

@@ -23,8 +23,8 @@ struct change {
     struct config *next; /* then what is over of the old one; and so for these */
     struct rules rules;
     struct tls_identities *identities;
-    bool schedule;         /* is another one */
-    struct buffer *latest; /* room for its results */
+    bool schedule; /* is another one */
+    struct results_change results;
 };
 
 /* What the schedule has borrowed stays where it is while that goes on. */
@@ -43,7 +43,7 @@ static void take_place(void *context) {
     enum log_format format = service->config->log.format;
     config_adopt(service->config, change->next);
     if (change->schedule)
-        results_change(&service->results, &change->latest);
+        results_change(&service->results, &change->results);
     else
         keep_urls(service->config, change->next);
     service->rules = change->rules;
@@ -62,8 +62,8 @@ static bool make_room(struct change *change) {
     change->schedule = !config_schedules_alike(change->service->config, change->next);
     if (!change->schedule)
         return true;
-    change->latest = results_make_room(&change->next->fetch.urls);
-    return change->latest != NULL;
+    return results_prepare(&change->service->results, &change->next->fetch.urls,
+                           &change->results) == ERROR_NONE;
 }
 
 static void take_over(struct change *change) {
@@ -95,6 +95,7 @@ bool reload(struct service *service, struct config *next) {
     }
     rules_fini(&change.rules);
     tls_identities_free(change.identities);
+    results_change_fini(&change.results);
     config_fini(next);
     return good;
 }

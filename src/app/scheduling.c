@@ -59,28 +59,32 @@ static void print_result(void *context, const struct schedule_entry *entry,
     buffer_fini(&line);
 }
 
+/* Those that the schedule is of. */
+static const struct config_urls *scheduled(const struct service *service) {
+    return service->leaving.count > 0 ? &service->leaving : &service->config->fetch.urls;
+}
+
 /* Kept for who asks, and published when it has changed. */
 static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     struct service *service = context;
     struct buffer json = {0};
     enum error error = fetch_result_append_json(result, &json);
-    if (error == ERROR_NONE && service->leaving.count == 0)
+    if (error == ERROR_NONE)
         results_keep(&service->results, result, buffer_bytes(&json));
     if (error == ERROR_NONE && changed)
         error = hub_publish(service->hub, 0, bytes_of(entry->context), buffer_bytes(&json));
     if (error != ERROR_NONE)
         complain_of_result(result, error);
-    else if (service->leaving.count == 0)
-        state_file_save_now_and_then(&service->state, service->schedule);
+    else
+        state_file_save_now_and_then(&service->state, scheduled(service), service->schedule);
     buffer_fini(&json);
     return error == ERROR_NONE;
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {
     struct service *service = context;
-    if (service->leaving.count == 0)
-        state_file_save(&service->state, service->schedule);
+    state_file_save(&service->state, scheduled(service), service->schedule);
     log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
               LOG_NUMBER("failed", failed));
 }
@@ -115,42 +119,47 @@ static enum error start_schedule_with(struct service *service,
     return error;
 }
 
-/* `known` is text of a state file, or NULL: what stands in the file. */
-static enum error start_knowing(struct service *service, const struct bytes *known) {
+/* What a schedule before has known, or else what the state file says. */
+static enum error recall(const struct service *service, struct state_memory *memories) {
+    const struct config_urls *urls = &service->config->fetch.urls;
+    return service->known.size > 0 ? state_text_read(buffer_bytes(&service->known), urls, memories)
+                                   : state_file_load(&service->state, urls, memories);
+}
+
+enum error scheduling_start(struct service *service) {
     const struct config_urls *urls = &service->config->fetch.urls;
     if (urls->count == 0)
         return ERROR_NONE;
     struct state_memory *memories = memory_allocate_zeroed(urls->count * sizeof *memories);
     if (memories == NULL)
         return ERROR_NO_MEMORY;
-    enum error error = known != NULL ? state_text_read(*known, urls, memories)
-                                     : state_file_load(&service->state, memories);
+    enum error error = recall(service, memories);
     if (error == ERROR_NONE)
         error = start_schedule_with(service, memories);
     for (size_t i = 0; i < urls->count; i++)
         state_memory_fini(&memories[i]);
     memory_free(memories);
+    if (error == ERROR_NONE)
+        buffer_fini(&service->known);
     return error;
-}
-
-enum error scheduling_start(struct service *service) {
-    return start_knowing(service, NULL);
 }
 
 /* ---- other URLs ------------------------------------------------------------------------------ */
 
-static void start_others(struct service *service, struct bytes known);
+static void start_others(struct service *service);
 
 /* There may be memory now. */
 static void try_again(struct timer *timer) {
-    start_others(container_of(timer, struct service, schedule_again), (struct bytes){0});
+    start_others(container_of(timer, struct service, schedule_again));
 }
 
 static const struct timer_handler try_again_handler = {"schedule_again", try_again};
 
-static void start_others(struct service *service, struct bytes known) {
+/* From here on, results are those of the config's URLs. */
+static void start_others(struct service *service) {
     struct loop *loop = service->workers.loops[0];
-    enum error error = start_knowing(service, &known);
+    results_settle(&service->results);
+    enum error error = scheduling_start(service);
     loop_stop_timer(loop, &service->schedule_again);
     if (error == ERROR_NONE)
         return;
@@ -160,16 +169,15 @@ static void start_others(struct service *service, struct bytes known) {
 }
 
 /* What the last schedule knows goes to the next, as it would by way of the file; without memory
- * for that it starts knowing nothing. */
+ * for that it is what the file says. */
 static void last_ended(void *context) {
     struct service *service = context;
-    struct buffer text = {0};
-    if (state_text_append(&text, &service->leaving, service->schedule) != ERROR_NONE)
-        buffer_clear(&text);
+    buffer_clear(&service->known);
+    if (state_text_append(&service->known, &service->leaving, service->schedule) != ERROR_NONE)
+        buffer_fini(&service->known);
     service->schedule = NULL;
     config_urls_release(&service->leaving);
-    start_others(service, buffer_bytes(&text));
-    buffer_fini(&text);
+    start_others(service);
 }
 
 void scheduling_change(struct service *service, struct config_urls *old) {
@@ -177,7 +185,7 @@ void scheduling_change(struct service *service, struct config_urls *old) {
     if (service->leaving.count > 0)
         return; /* the old ones have never begun */
     if (service->schedule == NULL) {
-        start_others(service, (struct bytes){0});
+        start_others(service);
         return;
     }
     service->leaving = *old;

@@ -193,9 +193,8 @@ static enum error start_parts(struct service *service) {
         options.name_servers = service->name_servers;
     enum error error = results_init(&service->results, &service->config->fetch.urls);
     if (error == ERROR_NONE)
-        error =
-            state_file_init(&service->state, service->config->fetch.state_file,
-                            &service->config->fetch.urls, service->pool, service->workers.loops[0]);
+        error = state_file_init(&service->state, service->config->fetch.state_file, service->pool,
+                                service->workers.loops[0]);
     if (error == ERROR_NONE)
         error = session_new(service->workers.loops[0], service->pool, &options, &service->session);
     if (error == ERROR_NONE)
@@ -237,6 +236,7 @@ void service_fini(struct service *service) {
     hub_free(service->hub);
     results_fini(&service->results);
     config_urls_release(&service->leaving);
+    buffer_fini(&service->known);
     state_file_fini(&service->state);
     rules_fini(&service->rules);
     tls_identities_free(service->identities);

@@ -38,6 +38,7 @@ struct service {
     struct state_file state;
     struct schedule *schedule;  /* NULL: no URLs, or stopped */
     struct config_urls leaving; /* of a schedule that ends, for others; empty: none does */
+    struct buffer known;        /* what that knew, as in a state file, until others start with it */
     struct timer schedule_again;
     struct admin admin;
     struct signals signals;

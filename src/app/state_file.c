@@ -7,47 +7,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "file.h"
+#include "url_places.h"
 
 enum { SAVED_EVERY_SECONDS = 60 };
 
 static const size_t READ_MAX = (size_t)1 << 30;
 
 /* ---- reading --------------------------------------------------------------------------------- */
-
-/* Which entry has which request, to be looked up by that. */
-struct place {
-    uint64_t hash;
-    size_t index;
-};
-
-static int compare(const void *a, const void *b) {
-    const struct place *first = a, *second = b;
-    if (first->hash != second->hash)
-        return first->hash < second->hash ? -1 : 1;
-    return (first->index > second->index) - (first->index < second->index);
-}
-
-static void sort_places(const struct config_urls *urls, struct place *places) {
-    for (size_t i = 0; i < urls->count; i++)
-        places[i] = (struct place){state_request_hash(&urls->entries[i]), i};
-    qsort(places, urls->count, sizeof *places, compare);
-}
-
-/* The first entry with this request that has no memory yet, or NULL. */
-static struct state_memory *unclaimed(const struct place *places, size_t count, uint64_t hash,
-                                      struct state_memory *memories) {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (places[middle].hash < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    while (low < count && places[low].hash == hash && memories[places[low].index].found)
-        low++;
-    return low < count && places[low].hash == hash ? &memories[places[low].index] : NULL;
-}
 
 /* The memory moves, and what it shows of itself moves with it. */
 static void claim(struct state_memory *place, const struct state_memory *memory) {
@@ -56,28 +22,28 @@ static void claim(struct state_memory *place, const struct state_memory *memory)
         place->memory.digest = place->digest;
 }
 
-static enum error take_line(const struct place *places, size_t count, struct bytes line,
+static enum error take_line(struct url_places *places, struct bytes line,
                             struct state_memory *memories) {
     struct state_memory memory;
     uint64_t hash;
     enum error error = state_line_read(line, &hash, &memory);
     if (error != ERROR_NONE)
         return error;
-    struct state_memory *place = unclaimed(places, count, hash, memories);
-    if (place != NULL)
-        claim(place, &memory);
+    size_t place;
+    if (url_places_claim(places, hash, &place))
+        claim(&memories[place], &memory);
     else
         state_memory_fini(&memory);
     return ERROR_NONE;
 }
 
 /* Counts the lines that are none. */
-static enum error take_lines(const struct place *places, size_t count, struct bytes text,
+static enum error take_lines(struct url_places *places, struct bytes text,
                              struct state_memory *memories, size_t *unclear) {
     while (text.size > 0) {
         const uint8_t *end = memchr(text.data, '\n', text.size);
         size_t size = end == NULL ? text.size : (size_t)(end - text.data);
-        enum error error = take_line(places, count, bytes_make(text.data, size), memories);
+        enum error error = take_line(places, bytes_make(text.data, size), memories);
         if (error == ERROR_NO_MEMORY)
             return error;
         *unclear += error != ERROR_NONE;
@@ -91,12 +57,12 @@ static enum error read_text(struct bytes text, const struct config_urls *urls,
     *unclear = 0;
     if (text.size == 0)
         return ERROR_NONE;
-    struct place *places = memory_allocate((urls->count + 1) * sizeof *places);
-    if (places == NULL)
-        return ERROR_NO_MEMORY;
-    sort_places(urls, places);
-    enum error error = take_lines(places, urls->count, text, memories, unclear);
-    memory_free(places);
+    struct url_places places;
+    enum error error = url_places_init(&places, urls);
+    if (error != ERROR_NONE)
+        return error;
+    error = take_lines(&places, text, memories, unclear);
+    url_places_fini(&places);
     return error;
 }
 
@@ -106,14 +72,15 @@ enum error state_text_read(struct bytes text, const struct config_urls *urls,
     return read_text(text, urls, memories, &unclear);
 }
 
-enum error state_file_load(const struct state_file *state, struct state_memory *memories) {
+enum error state_file_load(const struct state_file *state, const struct config_urls *urls,
+                           struct state_memory *memories) {
     struct buffer text = {0};
     size_t unclear = 0;
     if (state->path == NULL)
         return ERROR_NONE;
     enum error error = file_read(state->path, READ_MAX, &text);
     if (error == ERROR_NONE)
-        error = read_text(buffer_bytes(&text), state->urls, memories, &unclear);
+        error = read_text(buffer_bytes(&text), urls, memories, &unclear);
     buffer_fini(&text);
     if (unclear > 0)
         log_write(LOG_WARNING, "state", "lines of the state file are not understood",
@@ -167,12 +134,13 @@ enum error state_text_append(struct buffer *out, const struct config_urls *urls,
     return error;
 }
 
-void state_file_save(struct state_file *state, const struct schedule *schedule) {
+void state_file_save(struct state_file *state, const struct config_urls *urls,
+                     const struct schedule *schedule) {
     if (state->path == NULL)
         return;
     state->saved = state->loop->now;
     buffer_clear(&state->pending);
-    enum error error = state_text_append(&state->pending, state->urls, schedule);
+    enum error error = state_text_append(&state->pending, urls, schedule);
     if (error != ERROR_NONE) {
         buffer_clear(&state->pending); /* rather the file that is there than half of this one */
         complain(state, error);
@@ -181,18 +149,19 @@ void state_file_save(struct state_file *state, const struct schedule *schedule) 
     }
 }
 
-void state_file_save_now_and_then(struct state_file *state, const struct schedule *schedule) {
+void state_file_save_now_and_then(struct state_file *state, const struct config_urls *urls,
+                                  const struct schedule *schedule) {
     uint64_t now = state->loop->now;
     /* the first round's first result comes before the schedule is there */
     if (schedule != NULL && now - state->saved >= SAVED_EVERY_SECONDS * SECOND)
-        state_file_save(state, schedule);
+        state_file_save(state, urls, schedule);
 }
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
 
-enum error state_file_init(struct state_file *state, const char *path,
-                           const struct config_urls *urls, struct pool *pool, struct loop *loop) {
-    *state = (struct state_file){.path = path, .urls = urls, .loop = loop, .saved = loop->now};
+enum error state_file_init(struct state_file *state, const char *path, struct pool *pool,
+                           struct loop *loop) {
+    *state = (struct state_file){.path = path, .loop = loop, .saved = loop->now};
     if (path == NULL)
         return ERROR_NONE;
     struct buffer temporary = {0};

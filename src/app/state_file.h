@@ -18,7 +18,6 @@
 struct state_file {
     const char *path; /* NULL: there is none, and nothing is done */
     char *temporary;
-    const struct config_urls *urls;
     struct pool_port port;
     struct work writing;
     struct buffer text;    /* while it is being written, the pool's */
@@ -31,19 +30,20 @@ struct state_file {
     void *closed_context;
 };
 
-/* `path` (NULL: no file) and `urls` are borrowed. */
-enum error state_file_init(struct state_file *state, const char *path,
-                           const struct config_urls *urls, struct pool *pool, struct loop *loop);
+/* `path` (NULL: no file) is borrowed. */
+enum error state_file_init(struct state_file *state, const char *path, struct pool *pool,
+                           struct loop *loop);
 
 /* The pool must be done with it: see state_file_close(). */
 void state_file_fini(struct state_file *state);
 
 /*
- * Reads what is known into `memories`, one for each URL, all zeros before, and each to be ended
+ * Reads what is known into `memories`, one for each of `urls`, all zeros before, each to be ended
  * whatever happens. A file that is not there is an empty one; what cannot be understood of it is
  * logged and left out. ERROR_NO_MEMORY, and errors of reading.
  */
-enum error state_file_load(const struct state_file *state, struct state_memory *memories);
+enum error state_file_load(const struct state_file *state, const struct config_urls *urls,
+                           struct state_memory *memories);
 
 /*
  * The file's text without a file: what the schedule knows of its URLs, in their order; and what is
@@ -54,11 +54,14 @@ enum error state_text_append(struct buffer *out, const struct config_urls *urls,
 enum error state_text_read(struct bytes text, const struct config_urls *urls,
                            struct state_memory *memories);
 
-/* Writes what the schedule knows now, as soon as the last writing is done. Failures are logged. */
-void state_file_save(struct state_file *state, const struct schedule *schedule);
+/* Writes what the schedule of `urls` knows now, as soon as the last writing is done. Failures are
+ * logged. */
+void state_file_save(struct state_file *state, const struct config_urls *urls,
+                     const struct schedule *schedule);
 
 /* The same within a long round: no more often than once a minute. */
-void state_file_save_now_and_then(struct state_file *state, const struct schedule *schedule);
+void state_file_save_now_and_then(struct state_file *state, const struct config_urls *urls,
+                                  const struct schedule *schedule);
 
 /* The schedule has ended: `closed` runs, at once or later, when nothing is being written any more.
  */

@@ -16,9 +16,6 @@ struct state_memory {
 
 void state_memory_fini(struct state_memory *memory);
 
-/* What two requests have in common if they are the same: URL, method, fields and body. */
-uint64_t state_request_hash(const struct config_url *url);
-
 /* Appends the line with its end. */
 enum error state_line_append(struct buffer *out, const struct config_url *url,
                              const struct schedule_memory *memory);

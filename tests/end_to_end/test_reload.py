@@ -267,6 +267,88 @@ async def test_urls_come_and_go_and_those_that_stay_are_known(processes):
         assert printed(service)[4] == f"✅ {seen.url('/again')} → /again"
 
 
+async def test_results_of_urls_that_stay_are_there_at_once(processes):
+    """In their new places, while each is being fetched again; and one that comes late of the list
+    before is in its new place too."""
+    async def handler(path, writer):
+        if path in held:
+            await held[path].wait()
+        writer.write(response(page(path)))
+        return True
+
+    async def results():
+        found = json.loads((await http_get(service.hub, "/results")).body)["results"]
+        return [(result["index"], result["title"]) for result in found]
+
+    async def are(*expected):
+        async def hold():
+            return await results() == list(expected)
+        await eventually(hold)
+
+    held = {"/late": asyncio.Event()}
+    async with origin(handler) as seen:
+        running = Reloader(processes, {"fetch": {
+            "urls": [seen.url("/late"), seen.url("/stays"), seen.url("/goes")], "every": "1h"}})
+        service = running.service
+        await are((1, "/stays"), (2, "/goes"))
+        held.update({path: asyncio.Event() for path in ("/comes", "/stays")})
+        await running.reload({"fetch": {
+            "urls": [seen.url("/comes"), seen.url("/late"), seen.url("/stays")]}})
+        assert await results() == [(2, "/stays")]
+        held["/late"].set()
+        await are((1, "/late"), (2, "/stays"))
+        for event in held.values():
+            event.set()
+        await are((0, "/comes"), (1, "/late"), (2, "/stays"))
+
+
+async def test_what_was_learnt_while_other_urls_waited_is_in_the_state_file(processes, tmp_path):
+    """The service ends before the new list has begun; the old one's last result is not lost."""
+    async def handler(path, writer):
+        if path in held:
+            await held[path].wait()
+        writer.write(response(page(path)))
+        return True
+
+    held = {"/late": asyncio.Event(), "/hangs": asyncio.Event()}
+    state = tmp_path / "state"
+    async with origin(handler) as seen:
+        urls = [seen.url("/late"), seen.url("/hangs")]
+        running = Reloader(processes, {"shutdown_timeout": "2s", "fetch": {
+            "urls": urls, "every": "1h", "state_file": str(state)}})
+        await eventually(lambda: len(seen.requests) == 2)
+        await running.reload({"fetch": {"urls": [*urls, seen.url("/new")]}})
+        running.service.signal(signal.SIGTERM)
+        held["/late"].set()
+        assert await asyncio.to_thread(running.service.wait_for_exit) == 0
+        known = [json.loads(line) for line in state.read_text().splitlines()]
+        assert [(line["url"], line.get("title")) for line in known] == [
+            (urls[0], "/late"), (urls[1], None)]
+
+
+async def test_urls_that_come_back_are_known_by_the_state_file(processes, tmp_path):
+    """Also where no schedule is there to be asked: the service began with no URLs at all."""
+    async def handler(path, writer):
+        return await tagged_page(seen, path, writer)
+
+    state = tmp_path / "state"
+    async with origin(handler) as seen:
+        fetch = {"urls": [seen.url("/one")], "every": "1h", "state_file": str(state)}
+        first = Reloader(processes, {"fetch": fetch})
+        await eventually(lambda: state.exists() and b"/one" in state.read_bytes())
+        first.service.kill()
+        await first.service.exit()
+        second = Reloader(processes, {"fetch": {**fetch, "urls": []}})
+        await second.reload({"fetch": {"urls": fetch["urls"]}})
+        await eventually(lambda: len(seen.requests) == 2)
+        # through an empty list, too
+        await second.reload({"fetch": {"urls": []}})
+        await second.reload({"fetch": {"urls": fetch["urls"]}})
+        await eventually(lambda: len(seen.requests) == 3)
+        assert [request.fields.get("if-none-match") for request in seen.requests] == [
+            None, '"/one"', '"/one"']
+
+
 async def test_the_same_urls_are_left_alone(processes):
     async def handler(path, writer):
         return await tagged_page(seen, path, writer)

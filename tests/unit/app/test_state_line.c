@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "request_hash.h"
 #include "state_line.h"
 #include "json/text.h"
 
@@ -54,7 +55,8 @@ static void assert_same(const struct schedule_memory *a, const struct schedule_m
 }
 
 static void assert_round_trip(const struct schedule_memory *memory) {
-    const struct config_url url = {.url = address, .basic = secret};
+    struct config_url url = {.url = address, .basic = secret};
+    url.request_hash = request_hash(&url);
     struct buffer line = {0};
     struct state_memory read;
     uint64_t hash;
@@ -64,7 +66,7 @@ static void assert_round_trip(const struct schedule_memory *memory) {
     assert_null(memmem(line.data, line.size, "c2VjcmV0", 8));
     assert_int_equal(state_line_read(bytes_make(line.data, line.size - 1), &hash, &read),
                      ERROR_NONE);
-    assert_true(hash == state_request_hash(&url) && read.found);
+    assert_true(hash == request_hash(&url) && read.found);
     assert_same(&read.memory, memory);
     state_memory_fini(&read);
     buffer_fini(&line);
@@ -90,14 +92,14 @@ static void other_requests_are_others(void **state) {
     const struct config_url same[] = {{.url = address, .method = get},
                                       {.url = address, .basic = secret},
                                       {.url = address, .every = 1, .insecure = true}};
-    uint64_t seen[6] = {state_request_hash(&plain)};
+    uint64_t seen[6] = {request_hash(&plain)};
     for (size_t i = 0; i < 5; i++) {
-        seen[i + 1] = state_request_hash(&others[i]);
+        seen[i + 1] = request_hash(&others[i]);
         for (size_t j = 0; j <= i; j++)
             assert_true(seen[i + 1] != seen[j]);
     }
     for (size_t i = 0; i < 3; i++)
-        assert_true(state_request_hash(&same[i]) == seen[0]);
+        assert_true(request_hash(&same[i]) == seen[0]);
 }
 
 static void what_is_no_line(void **state) {
