@@ -132,23 +132,30 @@ static bool is_event_untold(const struct world *world) {
     return missed > 0;
 }
 
-/* Who does not read does not hear that it was closed: it may be there. */
+/* Who reads nothing, or a few bytes a second, may not have heard yet that it was closed. */
+static bool may_be_gone(const struct client *client) {
+    return client->link.deaf || client->link.read_piece > 0;
+}
+
 bool client_watch_is_right(const struct client *client) {
     const struct watch *watch = &client->watch;
     const struct world *world = client->world;
-    uint64_t members = 0, deaf = 0, there = 0;
+    uint64_t certain = 0, uncertain = 0, there = 0;
     if (watch->blurred || is_event_untold(world))
         return true;
     for (size_t i = 0; i < world->client_count; i++) {
         const struct client *other = &world->clients[i];
         if (other->channel != client->channel || !is_member(other))
             continue;
-        members += !other->link.deaf;
-        deaf += other->link.deaf;
-        if (other->id != 0 && !is_there(watch, other->id))
+        if (may_be_gone(other))
+            uncertain++;
+        else if (other->id != 0 && !is_there(watch, other->id))
             return false;
+        else
+            certain++;
     }
     for (size_t i = 0; i < watch->known_count; i++)
         there += is_there(watch, watch->known[i].id);
-    return watch->answered && watch->count == there && there >= members && there <= members + deaf;
+    return watch->answered && watch->count == there && there >= certain &&
+           there <= certain + uncertain;
 }
