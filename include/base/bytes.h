@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -16,8 +17,10 @@ struct bytes {
     size_t size;
 };
 
-/* A view of a C string, without its NUL. */
-struct bytes bytes_of(const char *text);
+/* A view of a C string, without its NUL. Costs nothing for a literal. */
+static inline struct bytes bytes_of(const char *text) {
+    return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
 
 /* `{data, size}` as an expression. */
 static inline struct bytes bytes_make(const void *data, size_t size) {
@@ -32,7 +35,12 @@ static inline struct bytes bytes_after(struct bytes view, size_t count) {
 
 bool bytes_equal(struct bytes a, struct bytes b);
 
-/* The same, taking A-Z and a-z as equal (ASCII only, whatever the locale). */
+/* A-Z becomes a-z (ASCII only, whatever the locale). */
+static inline uint8_t bytes_lower(uint8_t byte) {
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
+}
+
+/* Are they equal once both are in lower case? */
 bool bytes_equal_ignoring_case(struct bytes a, struct bytes b);
 
 /* Without leading and trailing spaces and tabs. */

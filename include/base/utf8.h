@@ -24,6 +24,13 @@ static inline bool utf8_check_is_complete(const struct utf8_check *check) {
     return check->wanted == 0;
 }
 
+/* How many bytes at the beginning are ASCII, counted eight at a time. */
+size_t utf8_ascii_run(struct bytes text);
+
+static inline bool utf8_is_ascii(struct bytes text) {
+    return utf8_ascii_run(text) == text.size;
+}
+
 /* A whole text at once. */
 bool utf8_is_valid(struct bytes text);
 

@@ -9,23 +9,15 @@
 
 enum { SMALLEST_CAPACITY = 64 };
 
-struct bytes bytes_of(const char *text) {
-    return (struct bytes){(const uint8_t *)text, strlen(text)};
-}
-
 bool bytes_equal(struct bytes a, struct bytes b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-static uint8_t lower(uint8_t byte) {
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
 }
 
 bool bytes_equal_ignoring_case(struct bytes a, struct bytes b) {
     if (a.size != b.size)
         return false;
     for (size_t i = 0; i < a.size; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (bytes_lower(a.data[i]) != bytes_lower(b.data[i]))
             return false;
     return true;
 }

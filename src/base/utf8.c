@@ -38,8 +38,7 @@ static bool continuation(uint8_t byte, struct utf8_check *check) {
     return true;
 }
 
-/* How many of the first bytes are ASCII, counted eight at a time. */
-static size_t ascii_run(struct bytes text) {
+size_t utf8_ascii_run(struct bytes text) {
     size_t count = 0;
     uint64_t word;
     while (text.size - count >= sizeof word) {
@@ -61,7 +60,7 @@ bool utf8_check_next(struct utf8_check *check, struct bytes piece) {
                 return false;
             continue;
         }
-        i += ascii_run(bytes_after(piece, i));
+        i += utf8_ascii_run(bytes_after(piece, i));
         if (i < piece.size && !lead(piece.data[i++], check))
             return false;
     }

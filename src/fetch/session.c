@@ -10,7 +10,9 @@ static enum error origin_key(const struct url *url, const struct trust *trust, s
     buffer_clear(key);
     enum error error = buffer_append(key, url->host.data, url->host.size);
     if (error == ERROR_NONE)
-        error = buffer_format(key, " %u", url->port);
+        error = buffer_append_byte(key, ' ');
+    if (error == ERROR_NONE)
+        error = buffer_append_unsigned(key, url->port);
     return error == ERROR_NONE && trust != NULL ? buffer_format(key, " tls %u", trust->number)
                                                 : error;
 }

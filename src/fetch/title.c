@@ -48,17 +48,10 @@ static void conclude(struct title_scanner *scanner, enum title_result result) {
     scanner->is_done = true;
 }
 
-static bool is_ascii(struct bytes text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* The encoding of a title's markup. Where nothing names it, all that was read has a say. */
 static enum encoding encoding_of(const struct title_scanner *scanner, struct bytes markup) {
     enum encoding encoding = encoding_stream_result(scanner->encoding);
-    if (is_ascii(markup))
+    if (utf8_is_ascii(markup))
         return ENCODING_UTF_8;
     if (encoding != ENCODING_UNKNOWN)
         return encoding;

@@ -332,6 +332,25 @@ static bool is_control_or_space(uint8_t byte) {
     return byte <= ' ';
 }
 
+/* How many bytes at the beginning stay as they are: ASCII, but tabs and newlines. */
+static size_t clean_run(struct bytes input) {
+    size_t size = 0;
+    while (size < input.size && input.data[size] < 0x80 && input.data[size] != '\t' &&
+           input.data[size] != '\n' && input.data[size] != '\r')
+        size++;
+    return size;
+}
+
+/* Takes the character at the beginning: a tab or a newline, or one that UTF-8 is made of. */
+static enum error clean_character(struct bytes *input, struct buffer *out) {
+    uint32_t character;
+    uint8_t encoded[4];
+    *input = bytes_after(*input, utf8_decode(*input, &character));
+    if (character < 0x80)
+        return ERROR_NONE;
+    return buffer_append(out, encoded, utf8_encode(character, encoded));
+}
+
 /* Drops controls and spaces at both ends, and tabs and newlines everywhere; makes it UTF-8. */
 static enum error clean(struct bytes input, struct buffer *out) {
     while (input.size > 0 && is_control_or_space(input.data[input.size - 1]))
@@ -340,11 +359,11 @@ static enum error clean(struct bytes input, struct buffer *out) {
         input = bytes_after(input, 1);
     enum error error = buffer_reserve(out, input.size);
     while (input.size > 0 && error == ERROR_NONE) {
-        uint32_t character;
-        uint8_t encoded[4];
-        input = bytes_after(input, utf8_decode(input, &character));
-        if (character != '\t' && character != '\n' && character != '\r')
-            error = buffer_append(out, encoded, utf8_encode(character, encoded));
+        size_t run = clean_run(input);
+        error = buffer_append(out, input.data, run);
+        input = bytes_after(input, run);
+        if (input.size > 0 && error == ERROR_NONE)
+            error = clean_character(&input, out);
     }
     return error;
 }

@@ -144,24 +144,16 @@ static int relaxed_punycode_check(char *label) {
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-static bool is_ascii(struct bytes text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] > 0x7f)
-            return false;
-    return true;
-}
-
 static bool is_punycode(struct bytes label) {
     return label.size >= 4 &&
            bytes_equal_ignoring_case(bytes_make(label.data, 4), bytes_of("xn--"));
 }
 
 static enum error append_in_lower_case(struct bytes label, struct buffer *out) {
-    enum error error = buffer_reserve(out, label.size);
-    for (size_t i = 0; i < label.size && error == ERROR_NONE; i++) {
-        uint8_t byte = label.data[i];
-        error = buffer_append_byte(out, byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
-    }
+    size_t start = out->size;
+    enum error error = buffer_append(out, label.data, label.size);
+    for (size_t i = start; i < out->size; i++)
+        out->data[i] = bytes_lower(out->data[i]);
     return error;
 }
 
@@ -189,7 +181,7 @@ static enum error append_international(char *text, struct buffer *out) {
 }
 
 static enum error append_label(struct bytes label, struct buffer *out) {
-    if (is_ascii(label) && !is_punycode(label))
+    if (utf8_is_ascii(label) && !is_punycode(label))
         return append_in_lower_case(label, out);
     /* no domain has control characters, and these two have a meaning here */
     if (memchr(label.data, '\0', label.size) != NULL ||
@@ -199,14 +191,17 @@ static enum error append_label(struct bytes label, struct buffer *out) {
     if (text == NULL)
         return ERROR_NO_MEMORY;
     enum error error =
-        is_ascii(label) ? append_punycode(label, text, out) : append_international(text, out);
+        utf8_is_ascii(label) ? append_punycode(label, text, out) : append_international(text, out);
     memory_free(text);
     return error;
 }
 
-/* UTS 46 section 2.3: the full stops that map to '.'. Returns the bytes of one, or 0. */
+/* UTS 46 section 2.3: the full stops that map to '.'. Returns the bytes of the one at the
+ * beginning of a text that is not empty, or 0. */
 static size_t full_stop(struct bytes text) {
-    static const char *const stops[] = {".", "\u3002", "\uff0e", "\uff61"};
+    static const char *const stops[] = {"\u3002", "\uff0e", "\uff61"};
+    if (text.data[0] < 0x80)
+        return text.data[0] == '.';
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         struct bytes stop = bytes_of(stops[i]);
         if (text.size >= stop.size && memcmp(text.data, stop.data, stop.size) == 0)

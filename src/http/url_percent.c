@@ -1,5 +1,7 @@
 #include "url_percent.h"
 
+#include <string.h>
+
 enum {
     FRAGMENT = URL_PERCENT_FRAGMENT,
     QUERY = URL_PERCENT_QUERY,
@@ -66,16 +68,17 @@ int url_hexadecimal(uint8_t byte) {
 }
 
 enum error url_percent_decode(struct bytes text, struct buffer *out) {
-    enum error error = buffer_reserve(out, text.size);
-    for (size_t i = 0; i < text.size && error == ERROR_NONE; i++) {
-        uint8_t byte = text.data[i];
-        if (byte == '%' && text.size - i > 2 && url_hexadecimal(text.data[i + 1]) >= 0 &&
-            url_hexadecimal(text.data[i + 2]) >= 0) {
-            byte = (uint8_t)(url_hexadecimal(text.data[i + 1]) << 4 |
-                             url_hexadecimal(text.data[i + 2]));
-            i += 2;
-        }
-        error = buffer_append_byte(out, byte);
+    size_t start = out->size;
+    enum error error = buffer_append(out, text.data, text.size);
+    if (error != ERROR_NONE || text.size == 0 || memchr(text.data, '%', text.size) == NULL)
+        return error;
+    for (out->size = start; text.size > 0;) {
+        bool encoded = text.data[0] == '%' && text.size > 2 && url_hexadecimal(text.data[1]) >= 0 &&
+                       url_hexadecimal(text.data[2]) >= 0;
+        out->data[out->size++] =
+            encoded ? (uint8_t)(url_hexadecimal(text.data[1]) << 4 | url_hexadecimal(text.data[2]))
+                    : text.data[0];
+        text = bytes_after(text, encoded ? 3 : 1);
     }
-    return error;
+    return ERROR_NONE;
 }
