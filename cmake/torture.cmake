@@ -3,6 +3,7 @@
 file(GLOB torture_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/torture/*.c)
 add_executable(torture ${torture_sources})
 set_target_properties(torture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_include_directories(torture PRIVATE ${CMAKE_SOURCE_DIR}/src/app)
 target_compile_definitions(torture PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
 target_link_libraries(torture PRIVATE app dependency::zlib)
 add_test(NAME torture COMMAND torture --shallow)

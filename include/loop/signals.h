@@ -26,6 +26,9 @@ void signals_block(void);
 enum error signals_open(struct signals *signals, struct loop *loop,
                         void (*received)(struct signals *signals, int number));
 
+/* Calls `received` for this signal too. It is blocked in this thread and those that it starts. */
+void signals_add(struct signals *signals, int number);
+
 /* Ends it; `closed` (may be NULL) runs when nothing is armed any more. */
 void signals_close(struct signals *signals, void (*closed)(struct signals *signals));
 

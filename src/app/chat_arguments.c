@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "command.h"
 #include "credentials.h"
 #include "hub/hub.h"
 #include "output.h"
@@ -12,6 +13,7 @@ static const char channels_folder[] = "/channels/";
 /* What was given, before the URL is made of it. */
 struct given {
     struct chat_arguments *arguments;
+    int code; /* of what went wrong */
     const char *url;
     const char *channel;
 };
@@ -37,18 +39,41 @@ static bool take_history(struct given *given, const char *value) {
     return false;
 }
 
-static bool take_token(struct given *given, const char *value) {
+static enum error read_token(const char *value, char **authorization) {
     struct buffer secret = {0};
     enum error error =
         value[0] == '@' ? credentials_read(value + 1, &secret) : buffer_append_text(&secret, value);
-    memory_free(given->arguments->authorization);
-    given->arguments->authorization = NULL;
+    *authorization = NULL;
     if (error == ERROR_NONE)
-        error = credentials_bearer(buffer_bytes(&secret), &given->arguments->authorization);
-    if (error != ERROR_NONE)
-        output_complain("--token: %s", error_text(error));
+        error = credentials_bearer(buffer_bytes(&secret), authorization);
     buffer_fini(&secret);
-    return error == ERROR_NONE;
+    return error;
+}
+
+static bool take_token(struct given *given, const char *value) {
+    struct chat_arguments *arguments = given->arguments;
+    memory_free(arguments->authorization);
+    arguments->token_file = value[0] == '@' ? value : NULL;
+    enum error error = read_token(value, &arguments->authorization);
+    if (error == ERROR_NONE)
+        return true;
+    output_complain("--token: %s", error_text(error));
+    if (error == ERROR_NO_MEMORY)
+        given->code = EXIT_SOME_FAILED;
+    return false;
+}
+
+bool chat_arguments_renew_token(struct chat_arguments *arguments) {
+    char *now;
+    if (arguments->token_file == NULL || read_token(arguments->token_file, &now) != ERROR_NONE)
+        return false;
+    if (strcmp(now, arguments->authorization) == 0) {
+        memory_free(now);
+        return false;
+    }
+    memory_free(arguments->authorization);
+    arguments->authorization = now;
+    return true;
 }
 
 static bool take_authorities(struct given *given, const char *value) {
@@ -137,6 +162,7 @@ static enum error parse_url(const char *text, struct url *url) {
 static enum error choose_channel(struct url *url, const char *channel) {
     struct url base = *url;
     struct buffer path = {0};
+    *url = (struct url){0};
     enum error error = buffer_format(&path, "%s%s", channels_folder, channel);
     if (error == ERROR_NONE)
         error = url_parse(url, buffer_bytes(&path), &base);
@@ -145,35 +171,43 @@ static enum error choose_channel(struct url *url, const char *channel) {
     return error;
 }
 
-static char *channel_of(const struct url *url) {
+/* NULL: the path leads to no channel that is known. */
+static enum error channel_of(const struct url *url, char **channel) {
     size_t folder = sizeof channels_folder - 1;
     struct bytes name = bytes_of("chat");
     if (url->path.size > folder && memcmp(url->path.data, channels_folder, folder) == 0)
         name = bytes_after(url->path, folder);
     else if (!bytes_equal(url->path, bytes_of("/")))
-        return NULL;
-    return channel_name_is_valid(name) ? memory_copy_text((const char *)name.data, name.size)
-                                       : NULL;
+        return ERROR_NONE;
+    if (!channel_name_is_valid(name))
+        return ERROR_NONE;
+    *channel = memory_copy_text((const char *)name.data, name.size);
+    return *channel != NULL ? ERROR_NONE : ERROR_NO_MEMORY;
 }
 
-bool chat_arguments_read(struct chat_arguments *arguments, int count, char **texts) {
+int chat_arguments_read(struct chat_arguments *arguments, int count, char **texts) {
     *arguments = (struct chat_arguments){.history = CHAT_HISTORY_USUAL};
-    struct given given = {.arguments = arguments};
+    struct given given = {.arguments = arguments, .code = EXIT_USAGE};
     for (int at = 0; at < count;)
         if (!take_argument(&given, count, texts, &at))
-            return false;
+            return given.code;
     const char *text = given.url != NULL ? given.url : "ws://localhost:8765";
     enum error error = parse_url(text, &arguments->url);
     if (error == ERROR_NONE && given.channel != NULL)
         error = choose_channel(&arguments->url, given.channel);
+    if (error == ERROR_NONE)
+        error = channel_of(&arguments->url, &arguments->channel);
+    if (error == ERROR_NO_MEMORY) {
+        output_complain("cannot start: %s", error_text(error));
+        return EXIT_SOME_FAILED;
+    }
     if (error != ERROR_NONE) {
         output_complain("%s: %s, expected something like ws://localhost:8765/channels/news", text,
                         error == ERROR_URL_SCHEME ? "the scheme is neither ws nor wss"
                                                   : error_text(error));
-        return false;
+        return EXIT_USAGE;
     }
-    arguments->channel = channel_of(&arguments->url);
-    return true;
+    return EXIT_ALL_WELL;
 }
 
 void chat_arguments_fini(struct chat_arguments *arguments) {

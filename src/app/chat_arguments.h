@@ -20,12 +20,18 @@ struct chat_arguments {
     int history;    /* or CHAT_HISTORY_USUAL */
     bool json;
     enum chat_reconnect reconnect;
-    char *authorization; /* a secret; NULL: none */
+    char *authorization;    /* a secret; NULL: none */
+    const char *token_file; /* where it stands; NULL: it was given as it is */
     const char *authority_file;
 };
 
-/* False: it was said on standard error what is wrong. Either way chat_arguments_fini() ends it. */
-bool chat_arguments_read(struct chat_arguments *arguments, int count, char **texts);
+/* Returns an exit code: unless all is well, it was said on standard error what is wrong. Either way
+ * chat_arguments_fini() ends it. */
+int chat_arguments_read(struct chat_arguments *arguments, int count, char **texts);
+
+/* Reads the token's file again. True if it holds another one by now. */
+bool chat_arguments_renew_token(struct chat_arguments *arguments);
+
 void chat_arguments_fini(struct chat_arguments *arguments);
 
 #endif

@@ -88,7 +88,8 @@ static void send_more(struct chat_connection *connection) {
     if (connection->sent < connection->sending.size)
         transport_send(&connection->transport, connection->sending.data + connection->sent,
                        connection->sending.size - connection->sent);
-    else if (connection->state == CHAT_CONNECTION_OPEN)
+    else if (connection->state == CHAT_CONNECTION_OPEN ||
+             connection->state == CHAT_CONNECTION_LEAVING)
         connection->events->drained(connection);
 }
 
@@ -162,7 +163,9 @@ static void take_messages(struct chat_connection *connection, uint8_t *data, siz
         else if (event == MESSAGE_CLOSE)
             peer_closed(connection, &message);
         else if (event == MESSAGE_FAILED)
-            chat_connection_fail(connection, "the hub", error_text(message.error));
+            chat_connection_fail(connection,
+                                 message.error == ERROR_NO_MEMORY ? "receiving" : "the hub",
+                                 error_text(message.error));
     }
 }
 
@@ -202,9 +205,9 @@ static enum error write_handshake(struct chat_connection *connection) {
     if (connection->options.subprotocol != NULL)
         fields[count++] = (struct http_field){bytes_of("Sec-WebSocket-Protocol"),
                                               bytes_of(connection->options.subprotocol)};
-    if (connection->options.authorization != NULL)
-        fields[count++] = (struct http_field){bytes_of("Authorization"),
-                                              bytes_of(connection->options.authorization)};
+    if (connection->authorization != NULL)
+        fields[count++] =
+            (struct http_field){bytes_of("Authorization"), bytes_of(connection->authorization)};
     return write_request(connection, (struct http_fields){fields, count});
 }
 
@@ -242,10 +245,13 @@ static void check_handshake(struct chat_connection *connection) {
 static void take_handshake(struct chat_connection *connection, uint8_t *data, size_t size) {
     struct bytes input = bytes_make(data, size), body;
     enum http_event event = http_response_next(&connection->response, &input, &body);
-    if (event == HTTP_ERROR)
-        chat_connection_fail(connection, "the hub's answer",
-                             error_text(http_response_error(&connection->response)));
-    else if (event == HTTP_HEAD)
+    if (event == HTTP_ERROR) {
+        enum error error = http_response_error(&connection->response);
+        chat_connection_fail(connection,
+                             error == ERROR_NO_MEMORY ? "connecting" : "the hub's answer",
+                             error_text(error));
+    }
+    if (event == HTTP_HEAD)
         check_handshake(connection);
     if (event == HTTP_HEAD && (connection->state == CHAT_CONNECTION_OPEN ||
                                connection->state == CHAT_CONNECTION_LEAVING)) {
@@ -354,8 +360,9 @@ static void resolved(struct lookup *lookup, enum error error, const struct addre
         chat_connection_fail(connection, "looking up the name", error_text(error));
 }
 
-void chat_connection_open(struct chat_connection *connection) {
+void chat_connection_open(struct chat_connection *connection, const char *authorization) {
     const struct url *url = connection->options.url;
+    connection->authorization = authorization;
     connection->state = CHAT_CONNECTION_CONNECTING;
     connection->end = CHAT_END_LEFT;
     connection->code = 0;

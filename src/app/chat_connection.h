@@ -39,7 +39,6 @@ struct chat_connection_events {
 struct chat_connection_options {
     const struct url *url;      /* http for ws, https for wss; borrowed */
     const char *subprotocol;    /* to offer, or NULL */
-    const char *authorization;  /* the value of that field, or NULL */
     const char *authority_file; /* for wss; NULL: the system's */
 };
 
@@ -59,6 +58,7 @@ struct chat_connection {
     struct scope *scope; /* of the dialers */
     const struct chat_connection_events *events;
     struct chat_connection_options options;
+    const char *authorization; /* the value of that field, or NULL */
     enum chat_connection_state state;
     struct tls_context *tls;
     struct lookup lookup;
@@ -85,13 +85,15 @@ void chat_connection_init(struct chat_connection *connection, struct loop *loop,
 /* Only of a closed one. */
 void chat_connection_fini(struct chat_connection *connection);
 
-void chat_connection_open(struct chat_connection *connection);
+/* `authorization` is the value of that field, or NULL; borrowed until it has ended. */
+void chat_connection_open(struct chat_connection *connection, const char *authorization);
 
 static inline bool chat_connection_is_open(const struct chat_connection *connection) {
     return connection->state == CHAT_CONNECTION_OPEN;
 }
 
-/* Sends a text message; only on an open one. Want of memory ends the connection. */
+/* Sends a text message; only on an open one. Want of memory ends the connection: `drained` tells
+ * that nothing waits any more. */
 void chat_connection_send(struct chat_connection *connection, struct bytes text);
 
 /* How much waits to be sent. */

@@ -1,46 +1,54 @@
 /*
  * What is typed into the chat, or comes from a program: lines, each of which is said. At a terminal
- * they are typed in the line editor. Nothing is read while much waits to be sent.
+ * they are typed in the line editor. Nothing is read while much waits to be sent, or while there is
+ * no memory for it.
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "chat.h"
 #include "chat_terminal.h"
 #include "command.h"
 #include "output.h"
 
-enum { READ_SIZE = 64 * 1024 };
+enum { READ_SIZE = 64 * 1024, SHORTAGE_MS = 20 };
 
 static bool says_leave(struct bytes line) {
     return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
            bytes_equal_ignoring_case(line, bytes_of("quit"));
 }
 
-static void take_line(struct chat *chat, struct bytes line) {
+/* ERROR_NO_MEMORY: it was not said. */
+static enum error take_line(struct chat *chat, struct bytes line) {
     if (line.size > 0 && line.data[line.size - 1] == '\r')
         line.size--;
     if (says_leave(line))
         chat_leave(chat);
     else if (line.size > 0 && !utf8_is_valid(line))
         chat_screen_say(&chat->screen, "a line that is not UTF-8 was not sent");
-    else if (line.size > 0 && chat_session_say(&chat->session, line) != ERROR_NONE)
-        chat_finish(chat, EXIT_SOME_FAILED);
+    else if (line.size > 0)
+        return chat_session_say(&chat->session, line);
+    return ERROR_NONE;
 }
 
 bool chat_takes_lines(const struct chat *chat) {
     return !chat->leaving && !chat->finished && !chat_session_is_full(&chat->session);
 }
 
-/* Shows at a terminal what was said, since it does not come back. */
+/* ---- at a terminal --------------------------------------------------------------------------- */
+
+/* Shows what was said, since it does not come back. */
 static void take_edited_line(struct chat *chat, struct bytes line) {
     struct buffer shown = {0};
     if (line.size > 0 && buffer_append_text(&shown, "> ") == ERROR_NONE &&
         buffer_append(&shown, line.data, line.size) == ERROR_NONE)
         chat_print(chat, buffer_bytes(&shown));
     buffer_fini(&shown);
-    take_line(chat, line);
+    if (take_line(chat, line) == ERROR_NONE)
+        return;
+    chat_screen_say(&chat->screen, "out of memory: the line was not sent");
+    chat->exit_code = EXIT_SOME_FAILED;
 }
 
 static void take_keys(struct chat *chat) {
@@ -53,8 +61,10 @@ static void take_keys(struct chat *chat) {
             chat->input_ended = true;
         else if (event == LINE_SUSPEND)
             chat_terminal_suspend();
+        else if (event == LINE_FULL)
+            chat_screen_say(&chat->screen, "the line is full: 64 KiB");
         else if (event == LINE_FAILED)
-            chat_finish(chat, EXIT_SOME_FAILED);
+            chat_screen_say(&chat->screen, "out of memory: what was typed last is not in the line");
         if (event == LINE_END)
             break;
     }
@@ -62,21 +72,35 @@ static void take_keys(struct chat *chat) {
     chat_screen_draw(&chat->screen);
 }
 
+/* ---- from a program -------------------------------------------------------------------------- */
+
+static void wait_for_memory(struct chat *chat) {
+    loop_start_timer(chat->loop, &chat->shortage, chat->loop->now + SHORTAGE_MS * MILLISECOND);
+}
+
+/* Takes the first line off `rest`, if it is whole or the last; false: there is none, or no memory
+ * for it. */
+static bool take_first_line(struct chat *chat, struct bytes *rest) {
+    const uint8_t *newline = rest->size > 0 ? memchr(rest->data, '\n', rest->size) : NULL;
+    if (rest->size == 0 || (newline == NULL && !chat->input_ended))
+        return false;
+    size_t size = newline != NULL ? (size_t)(newline - rest->data) : rest->size;
+    if (take_line(chat, bytes_make(rest->data, size)) != ERROR_NONE) {
+        wait_for_memory(chat);
+        return false;
+    }
+    *rest = bytes_after(*rest, newline != NULL ? size + 1 : size);
+    return true;
+}
+
 static void take_lines(struct chat *chat) {
     struct bytes rest = buffer_bytes(&chat->lines);
-    const uint8_t *newline;
-    while (chat_takes_lines(chat) && rest.size > 0 &&
-           (newline = memchr(rest.data, '\n', rest.size)) != NULL) {
-        size_t size = (size_t)(newline - rest.data);
-        take_line(chat, bytes_make(rest.data, size));
-        rest = bytes_after(rest, size + 1);
-    }
-    if (chat->input_ended && chat_takes_lines(chat)) {
-        take_line(chat, rest);
-        rest.size = 0;
-    }
+    while (chat_takes_lines(chat) && take_first_line(chat, &rest))
+        ;
     buffer_consume(&chat->lines, chat->lines.size - rest.size);
 }
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Goes on with what was read, and reads more when that is used up. */
 void chat_take_input(struct chat *chat) {
@@ -84,14 +108,29 @@ void chat_take_input(struct chat *chat) {
         take_keys(chat);
     else
         take_lines(chat);
-    if (chat->input_ended && chat_takes_lines(chat))
+    if (!chat_takes_lines(chat) || timer_is_started(&chat->shortage))
+        return;
+    if (chat->input_ended)
         chat_leave(chat);
-    else if (!chat->input_ended && chat_takes_lines(chat) && !operation_is_armed(&chat->input))
+    else if (!operation_is_armed(&chat->input))
         chat_await_input(chat);
 }
 
+static void shortage_over(struct timer *timer) {
+    chat_take_input(container_of(timer, struct chat, shortage));
+}
+
+const struct timer_handler chat_shortage_handler = {"chat_shortage", shortage_over};
+
 void chat_await_input(struct chat *chat) {
-    ring_poll(chat->loop->ring, &chat->input, STDIN_FILENO, POLL_FOR_READING);
+    ring_poll(chat->loop->ring, &chat->input, chat->source.descriptor, POLL_FOR_READING);
+}
+
+static ssize_t read_input(struct chat *chat) {
+    if (buffer_reserve(&chat->lines, READ_SIZE) != ERROR_NONE)
+        return -ENOMEM;
+    return chat->source.read(chat->loop->ring, chat->source.descriptor,
+                             chat->lines.data + chat->lines.size, READ_SIZE);
 }
 
 static void input_ready(struct operation *operation, const struct completion *completion) {
@@ -100,12 +139,12 @@ static void input_ready(struct operation *operation, const struct completion *co
         chat_finish_if_idle(chat);
         return;
     }
-    ssize_t size = -1;
-    if (completion->error == ERROR_NONE && buffer_reserve(&chat->lines, READ_SIZE) == ERROR_NONE)
-        size = read(STDIN_FILENO, chat->lines.data + chat->lines.size, READ_SIZE);
+    ssize_t size = completion->error == ERROR_NONE ? read_input(chat) : -ENOMEM;
     if (size > 0)
         chat->lines.size += (size_t)size;
-    else if (size == 0 || (errno != EINTR && errno != EAGAIN))
+    else if (size == -ENOMEM)
+        wait_for_memory(chat);
+    else if (size != -EINTR && size != -EAGAIN)
         chat->input_ended = true;
     chat_take_input(chat);
 }

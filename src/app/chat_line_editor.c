@@ -69,8 +69,10 @@ static void show_cursor(struct line_editor *editor) {
 }
 
 static bool insert(struct line_editor *editor, const uint8_t *bytes, size_t size) {
-    if (editor->line.size + size > LINE_EDITOR_MAX)
-        return true; /* it does not get longer */
+    if (editor->line.size + size > LINE_EDITOR_MAX) {
+        editor->refused = true;
+        return true;
+    }
     if (buffer_reserve(&editor->line, size) != ERROR_NONE)
         return false;
     show_cursor(editor);
@@ -279,8 +281,16 @@ static enum line_event finish_line(struct line_editor *editor, struct bytes *lin
     editor->line = emptied;
     buffer_clear(&editor->line);
     editor->cursor = editor->left = editor->browsing = 0;
+    editor->is_full = false;
     *line = buffer_bytes(&editor->typed);
     return LINE_DONE;
+}
+
+static enum line_event tell_full_once(struct line_editor *editor) {
+    bool told = editor->is_full;
+    editor->refused = false;
+    editor->is_full = true;
+    return told ? LINE_NEEDS_MORE : LINE_FULL;
 }
 
 enum line_event line_editor_next(struct line_editor *editor, struct bytes *input,
@@ -297,6 +307,8 @@ enum line_event line_editor_next(struct line_editor *editor, struct bytes *input
             return LINE_SUSPEND;
         if (!take_byte(editor, byte))
             return LINE_FAILED;
+        if (editor->refused && tell_full_once(editor) == LINE_FULL)
+            return LINE_FULL;
     }
     return LINE_NEEDS_MORE;
 }

@@ -33,6 +33,7 @@ struct line_editor {
     struct buffer typed; /* that one, while another is shown */
     uint8_t pending[8];  /* the beginning of a character or of an escape sequence */
     size_t pending_size;
+    bool refused, is_full; /* something did not fit in: just now; and that was told */
 };
 
 enum line_event {
@@ -40,6 +41,7 @@ enum line_event {
     LINE_DONE,       /* a line is in `line`, until the next call */
     LINE_END,        /* Ctrl-D on an empty line */
     LINE_SUSPEND,
+    LINE_FULL,   /* something did not fit in; once a line */
     LINE_FAILED, /* out of memory; the line is as it was */
 };
 
@@ -49,6 +51,10 @@ void line_editor_fini(struct line_editor *editor);
 /* Takes keys off the front of `input`, up to the next event. The caller draws afterwards. */
 enum line_event line_editor_next(struct line_editor *editor, struct bytes *input,
                                  struct bytes *line);
+
+static inline bool line_editor_is_empty(const struct line_editor *editor) {
+    return editor->line.size == 0;
+}
 
 /* Appends what shows the line on an empty row of so many columns. */
 enum error line_editor_draw(struct line_editor *editor, unsigned columns, struct buffer *out);

@@ -7,6 +7,8 @@
 
 #include "chat_line_editor.h"
 
+enum { CHAT_SCREEN_SAYS_MAX = 512 };
+
 struct chat_screen {
     bool at_terminal; /* lines are edited; may be read */
     struct line_editor editor;
@@ -21,10 +23,11 @@ void chat_screen_close(struct chat_screen *screen);
 /* Shows the line as it is now. */
 void chat_screen_draw(struct chat_screen *screen);
 
-/* Prints a line of its own. False when nobody reads it any more. */
-bool chat_screen_print(struct chat_screen *screen, struct bytes text);
+/* Prints a line of its own. ERROR_NO_MEMORY; ERROR_END_OF_STREAM when nobody reads it any more. */
+enum error chat_screen_print(struct chat_screen *screen, struct bytes text);
 
-/* The same on standard error, for who chats. */
+/* The same on standard error, for who chats; up to CHAT_SCREEN_SAYS_MAX bytes even without memory.
+ */
 void chat_screen_say(struct chat_screen *screen, const char *text);
 
 #endif

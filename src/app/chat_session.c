@@ -12,14 +12,14 @@
 enum {
     SUBSCRIBE_ID = 0,
     WAITING_MAX = 256,    /* lines that wait */
-    UNANSWERED_MAX = 64,  /* of these, on their way */
+    UNANSWERED_MAX = 64,  /* of these, on their way, where lines are answered */
     BACKLOG_MAX = 1 << 20 /* bytes on their way, where lines are not answered */
 };
 
 /* A line that was said. */
 struct chat_said {
     struct list_node link;
-    uint64_t id; /* of the command that carries it; 0: not sent */
+    uint64_t id; /* of the command that carries it; 0: not on its way */
     size_t size;
     uint8_t text[];
 };
@@ -75,20 +75,19 @@ static void send_command(struct chat_session *session, struct buffer *command, e
 
 static void say_one(struct chat_session *session, struct chat_said *said) {
     struct buffer command = {0};
-    if (!session->speaks_json) {
-        chat_connection_send(session->connection, bytes_make(said->text, said->size));
-        forget(session, said);
-        return;
-    }
     said->id = session->next_id++;
     session->unanswered++;
+    if (!session->speaks_json) {
+        chat_connection_send(session->connection, bytes_make(said->text, said->size));
+        return;
+    }
     enum error error = write_publish(session, said, &command);
     send_command(session, &command, error);
 }
 
 static bool may_say_more(const struct chat_session *session) {
     return session->joined && chat_connection_is_open(session->connection) &&
-           session->unanswered < UNANSWERED_MAX &&
+           (!session->speaks_json || session->unanswered < UNANSWERED_MAX) &&
            chat_connection_backlog(session->connection) <= BACKLOG_MAX;
 }
 
@@ -115,7 +114,18 @@ enum error chat_session_say(struct chat_session *session, struct bytes line) {
     return ERROR_NONE;
 }
 
+/* Where lines are not answered, that is all that can be known of them. */
+static void forget_what_was_taken(struct chat_session *session) {
+    list_for_each_safe (node, &session->said) {
+        struct chat_said *said = container_of(node, struct chat_said, link);
+        if (said->id != 0)
+            forget(session, said);
+    }
+}
+
 void chat_session_drained(struct chat_session *session) {
+    if (!session->speaks_json)
+        forget_what_was_taken(session);
     say_what_waits(session);
     session->events->progressed(session);
 }
@@ -222,32 +232,40 @@ static void take_subscribed(struct chat_session *session, const struct json_valu
     join(session);
 }
 
-static void take_text_message(struct chat_session *session, const struct json_value *object,
-                              struct bytes json) {
+static enum error take_text_message(struct chat_session *session, const struct json_value *object,
+                                    struct bytes json) {
     const struct chat_message message = {true, text_member(object, "text"), json};
-    session->events->received(session, &message);
+    return session->events->received(session, &message);
 }
 
-static void take_binary_message(struct chat_session *session, struct bytes base64,
-                                struct bytes json) {
+static enum error take_binary_message(struct chat_session *session, struct bytes base64,
+                                      struct bytes json) {
     struct buffer decoded = {0};
     size_t size = 0;
-    if (buffer_reserve(&decoded, base64.size + 1) == ERROR_NONE &&
-        base64_decode(base64, decoded.data, decoded.capacity, &size)) {
+    enum error error = buffer_reserve(&decoded, base64.size + 1);
+    if (error == ERROR_NONE && base64_decode(base64, decoded.data, decoded.capacity, &size)) {
         const struct chat_message message = {false, bytes_make(decoded.data, size), json};
-        session->events->received(session, &message);
+        error = session->events->received(session, &message);
     }
     buffer_fini(&decoded);
+    return error;
+}
+
+/* Behind a break the hub tells what came behind the place: what was not taken, too. */
+static void fail_without_memory(struct chat_session *session) {
+    chat_connection_fail(session->connection, "receiving", error_text(ERROR_NO_MEMORY));
 }
 
 static void take_message(struct chat_session *session, const struct json_value *object,
                          struct bytes json) {
     const struct json_value *base64 = json_member(object, "base64");
-    if (base64 != NULL && base64->type == JSON_STRING)
-        take_binary_message(session, base64->text, json);
+    enum error error = base64 != NULL && base64->type == JSON_STRING
+                           ? take_binary_message(session, base64->text, json)
+                           : take_text_message(session, object, json);
+    if (error == ERROR_NO_MEMORY)
+        fail_without_memory(session);
     else
-        take_text_message(session, object, json);
-    note_offset(session, number_member(object, "offset"));
+        note_offset(session, number_member(object, "offset"));
 }
 
 static struct chat_said *find_said(struct chat_session *session, uint64_t id) {
@@ -310,8 +328,14 @@ static void take_json(struct chat_session *session, struct bytes json) {
     struct json_syntax_error problem;
     enum error error = json.size > JSON_TEXT_MAX ? ERROR_LIMIT_REACHED
                                                  : json_document_init(&document, json, &problem);
+    if (error == ERROR_NO_MEMORY) {
+        fail_without_memory(session);
+        return;
+    }
     if (error != ERROR_NONE) {
-        chat_connection_fail(session->connection, "the hub", "it sent what is not JSON");
+        chat_connection_fail(session->connection, "the hub",
+                             error == ERROR_LIMIT_REACHED ? "it sent a message that is too large"
+                                                          : "it sent what is not JSON");
         return;
     }
     if (document.values->type == JSON_OBJECT)
@@ -337,12 +361,13 @@ static enum error write_envelope(bool text, struct bytes payload, struct buffer 
 
 static void take_plain(struct chat_session *session, bool text, struct bytes payload) {
     struct buffer json = {0};
-    if (write_envelope(text, payload, &json) == ERROR_NONE) {
+    enum error error = write_envelope(text, payload, &json);
+    if (error == ERROR_NONE) {
         const struct chat_message message = {text, payload, buffer_bytes(&json)};
-        session->events->received(session, &message);
-    } else {
-        chat_connection_fail(session->connection, "receiving", error_text(ERROR_NO_MEMORY));
+        error = session->events->received(session, &message);
     }
+    if (error == ERROR_NO_MEMORY)
+        fail_without_memory(session);
     buffer_fini(&json);
 }
 

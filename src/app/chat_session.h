@@ -4,7 +4,8 @@
  * each line whether it has arrived. With any other server each WebSocket message is a line.
  *
  * Lines that are said while there is no connection wait, and so do those that no answer has come
- * to: after a break they are said again.
+ * to, or that the kernel has not taken where there are no answers: after a break they are said
+ * again.
  */
 #ifndef RINGCAST_APP_CHAT_SESSION_H
 #define RINGCAST_APP_CHAT_SESSION_H
@@ -25,7 +26,8 @@ struct chat_message {
 /* Constant and static. */
 struct chat_session_events {
     void (*joined)(struct chat_session *session);
-    void (*received)(struct chat_session *session, const struct chat_message *message);
+    /* ERROR_NO_MEMORY: it was not taken; a hub that speaks JSON is asked for it again. */
+    enum error (*received)(struct chat_session *session, const struct chat_message *message);
     /* Something that who chats should know: that messages were missed, for instance. */
     void (*noticed)(struct chat_session *session, const char *what);
     /* A line was not accepted, or the channel cannot be joined at all. */
@@ -51,7 +53,7 @@ struct chat_session {
     uint64_t offset;              /* of the last message that is known, own ones too */
     uint64_t own[CHAT_OWN_AHEAD]; /* own messages ahead of it */
     size_t own_count;
-    struct list_node said; /* lines that wait, for their turn or for an answer */
+    struct list_node said; /* lines that wait, for their turn or to have arrived */
     size_t said_count;
     size_t unanswered;
     uint64_t next_id;

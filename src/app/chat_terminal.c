@@ -19,8 +19,8 @@ static const int deadly[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV};
 
 bool chat_terminal_is_there(void) {
     const char *kind = getenv("TERM");
-    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-           (kind == NULL || strcmp(kind, "dumb") != 0);
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && kind != NULL && kind[0] != '\0' &&
+           strcmp(kind, "dumb") != 0;
 }
 
 void chat_terminal_leave(void) {

@@ -33,11 +33,29 @@ bool output_write(struct bytes text) {
     return true;
 }
 
-void output_complain(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
+static void (*complain_to)(void *context, const char *text);
+static void *complain_context;
+
+void output_complain_to(void (*complain)(void *context, const char *text), void *context) {
+    complain_to = complain;
+    complain_context = context;
+}
+
+static void complain_aloud(const char *format, va_list arguments) {
     fputs("ringcast: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
+}
+
+void output_complain(const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    if (complain_to == NULL) {
+        complain_aloud(format, arguments);
+    } else {
+        vsnprintf(text, sizeof text, format, arguments);
+        complain_to(complain_context, text);
+    }
     va_end(arguments);
 }

@@ -54,6 +54,15 @@ enum error signals_open(struct signals *signals, struct loop *loop,
     return ERROR_NONE;
 }
 
+void signals_add(struct signals *signals, int number) {
+    sigset_t set = watched_signals(), one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &one, NULL);
+    signalfd(signals->descriptor, &set, 0);
+}
+
 void signals_close(struct signals *signals, void (*closed)(struct signals *signals)) {
     signals->closing = true;
     signals->closed = closed;

@@ -1,6 +1,7 @@
 """`ringcast chat` at a terminal: the line editor, what arrives meanwhile, and every way out."""
 
 import asyncio
+import os
 import signal
 
 import pytest
@@ -156,6 +157,102 @@ async def test_it_comes_back_and_goes_on_where_it_was(processes, terminal):
     assert await chat.exit() == 0
     await other.close()
     gate.close()
+
+
+async def test_a_line_is_drawn_anew_when_the_terminal_gets_another_width(processes, terminal):
+    service = start_service(processes)
+    chat = terminal(service.url())
+    await chat.shows("ringcast: connected; 'exit' leaves", ">")
+    line = "twenty-eight characters here"
+    chat.press(line)
+    await chat.shows("> " + line)
+    chat.resize(20)
+    chat.process.send_signal(signal.SIGWINCH)  # it is not this terminal's foreground job
+    await chat.wait_until(lambda rows: rows[-1].rstrip().startswith("> ")
+                          and len(rows[-1].rstrip()) < 20 and rows[-1].rstrip().endswith("here"))
+    chat.resize(80)
+    chat.process.send_signal(signal.SIGWINCH)
+    chat.press("\x01")
+    await chat.shows("> " + line)
+    chat.press("\x15\x05\x04" + "\x15\x04")
+    assert await chat.exit() == 0
+
+
+async def test_what_is_pasted_arrives_whole_and_what_is_too_long_is_told(processes, terminal):
+    """64 KiB are a line; more are told of, and wide characters are whole everywhere."""
+    service = start_service(processes)
+    other = await websockets.connect(service.url(), max_size=None)
+    chat = terminal(service.url(), columns=9)
+    await chat.wait_until(lambda rows: rows[-1].startswith(">"))
+    line = ("漢字かな" * 5462)[:21845]  # of three bytes each
+    await paste(chat, line + "!")
+    assert await enter(chat, other) == f"[127.0.0.1] {line}!"
+    await paste(chat, line + "!?")
+    await chat.wait_until(lambda rows: any("the line is full: 64 KiB" in row for row in rows))
+    assert await enter(chat, other) == f"[127.0.0.1] {line}!"
+    chat.press("\x04")
+    assert await chat.exit() == 0
+    await other.close()
+
+
+async def enter(chat, other):
+    """What the other receives; the terminal is read meanwhile, for it shows all of it."""
+    chat.press("\r")
+    received = asyncio.ensure_future(receive(other))
+    await chat.wait_until(lambda _: received.done())
+    return received.result()
+
+
+async def paste(chat, text):
+    """As fast as the terminal takes it."""
+    rest = text.encode()
+    while rest:
+        try:
+            rest = rest[os.write(chat.master, rest[:4096]):]
+        except BlockingIOError:
+            await asyncio.sleep(0.001)
+        chat.look()
+
+
+@pytest.mark.parametrize("kind", [None, "", "dumb"])
+async def test_a_terminal_of_no_known_kind_gets_lines_alone(processes, terminal, kind):
+    service = start_service(processes)
+    other = await websockets.connect(service.url())
+    chat = terminal(service.url(), kind=kind)
+    chat.press("hello\n")
+    assert await receive(other) == "[127.0.0.1] hello"
+    await other.send("\x1b[2Jhow are you?")
+    await chat.wait_until(lambda rows: "[127.0.0.1] ^[[2Jhow are you?" in rows)
+    assert chat.settings() == chat.before
+    chat.press("\x04")
+    assert await chat.exit() == 0
+    await other.close()
+
+
+async def test_typed_at_a_terminal_for_a_program(processes, terminal, tmp_path):
+    """Standard output is a file: it gets the messages as they are, and nothing else."""
+    service = start_service(processes)
+    other = await websockets.connect(service.url())
+    with open(tmp_path / "out", "wb") as output:
+        chat = terminal(service.url(), output=output)
+        chat.press("hello\n")
+        assert await receive(other) == "[127.0.0.1] hello"
+        await other.send("\x1b[2J")
+        await eventually(lambda: (tmp_path / "out").read_bytes() == b"[127.0.0.1] \x1b[2J\n")
+        chat.press("\x04")
+        assert await chat.exit() == 0
+    await other.close()
+
+
+async def test_a_line_that_was_begun_stays_to_be_seen(processes, terminal):
+    service = start_service(processes)
+    chat = terminal(service.url(), "--no-reconnect")
+    await chat.shows("ringcast: connected; 'exit' leaves", ">")
+    chat.press("half a line")
+    await chat.shows("> half a line")
+    service.kill()
+    assert await chat.exit() == 1
+    assert any(row.rstrip() == "> half a line" for row in chat.screen.rows)
 
 
 class Gate:

@@ -14,6 +14,7 @@ static struct {
     const char *answer;
     size_t size;
     bool closes;
+    void (*serve)(struct peer *peer);
 } origin;
 
 static size_t peer_count;
@@ -36,9 +37,15 @@ struct peer *peer_connect_secure(uint16_t port) {
     return peer;
 }
 
-uint16_t peers_listen(const char *answer, size_t size, bool closes) {
+uint16_t peers_listen_and(void (*serve)(struct peer *peer)) {
     uint16_t port;
     origin.listener = machine->listen(&port);
+    origin.serve = serve;
+    return port;
+}
+
+uint16_t peers_listen(const char *answer, size_t size, bool closes) {
+    uint16_t port = peers_listen_and(NULL);
     origin.answer = answer;
     origin.size = size;
     origin.closes = closes;
@@ -147,7 +154,9 @@ static bool hear(struct peer *peer) {
         else if (size > 0)
             peer->heard_size += (size_t)size;
     }
-    if (heard && peer->is_origin)
+    if (heard && peer->serve != NULL)
+        peer->serve(peer);
+    else if (heard && peer->is_origin)
         look_at_requests(peer);
     else if (heard)
         look_at_frames(peer);
@@ -189,7 +198,8 @@ static bool take_connections(void) {
         peer->is_origin = true;
         peer->answer = origin.answer;
         peer->answer_size = origin.size;
-        peer->closes = origin.closes;
+        peer->closes = origin.closes && origin.serve == NULL;
+        peer->serve = origin.serve;
         took = true;
     }
     return took;

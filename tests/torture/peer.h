@@ -16,12 +16,13 @@ enum { PEERS_MAX = 16, PEER_SAYS_MAX = 1 << 16, PEER_HEARS_MAX = 5 << 20 };
 struct tls;
 
 struct peer {
-    void *socket;    /* the machine's */
-    struct tls *tls; /* NULL: none */
-    bool deaf;       /* does not read, for now */
-    bool ended;      /* by the other side: its end, a reset, a refusal */
-    bool closes;     /* ends the connection when everything was said */
-    bool is_origin;  /* answers each request with `answer` */
+    void *socket;                     /* the machine's */
+    struct tls *tls;                  /* NULL: none */
+    bool deaf;                        /* does not read, for now */
+    bool ended;                       /* by the other side: its end, a reset, a refusal */
+    bool closes;                      /* ends the connection when everything was said */
+    bool is_origin;                   /* answers each request with `answer` */
+    void (*serve)(struct peer *peer); /* or like this; called when it has heard something */
     const char *answer;
     size_t answer_size;
     size_t said, say_size, heard_size;
@@ -56,6 +57,9 @@ bool peer_has_frame(const struct peer *peer, const char *text);
 
 /* Listens on a port of its choice; everyone who connects becomes a peer that answers requests. */
 uint16_t peers_listen(const char *answer, size_t size, bool closes);
+
+/* The same, with peers that answer otherwise. */
+uint16_t peers_listen_and(void (*serve)(struct peer *peer));
 
 /* Lets all peers go on. True if something happened. */
 bool peers_turn(void);

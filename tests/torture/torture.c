@@ -323,6 +323,7 @@ int main(int argc, char **argv) {
     count += run_table(hub_scenarios, shallow, arguments);
     count += run_table(fetch_scenarios, shallow, arguments);
     count += run_table(name_scenarios, shallow, arguments);
+    count += run_table(chat_scenarios, shallow, arguments);
     machine = &small_machine; /* it is to get by with little; that is the same for every failure */
     run_table(hub_scenarios, true, arguments);
     run_table(fetch_scenarios, true, arguments);
@@ -330,6 +331,8 @@ int main(int argc, char **argv) {
     machine = &simulated_machine;
     run_table(hub_scenarios, shallow, arguments);
     run_table(fetch_scenarios, shallow, arguments);
+    run_table(chat_scenarios, shallow, arguments);
+    count += run_table(patient_scenarios, shallow, arguments);
     if (count == 0)
         fprintf(stderr, "torture: no scenario %s\n", arguments[0]);
     return count > 0 ? 0 : 1;

@@ -1,9 +1,11 @@
 """A terminal: a program of ringcast at a pty, keys to it, and what its screen shows."""
 
 import asyncio
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import termios
 import time
@@ -56,20 +58,26 @@ class Screen:
 class Terminal:
     """Ends with its program; `before` and `settings()` are what stty would tell."""
 
-    def __init__(self, *arguments, columns=80):
+    def __init__(self, *arguments, columns=80, kind="xterm", output=None):
+        """Of a `kind`, None for an unknown one; standard output may go elsewhere."""
         self.master, slave = pty.openpty()
         self.slave = slave
-        termios.tcsetwinsize(slave, (24, columns)) if hasattr(termios, "tcsetwinsize") else None
+        self.resize(columns)
         self.before = self.settings()
         self.screen = Screen()
         self.rest = b""
         self.process = subprocess.Popen(
-            [RINGCAST, *arguments], stdin=slave, stdout=slave, stderr=slave,
-            env={**ENVIRONMENT, "TERM": "xterm"}, preexec_fn=die_with_parent)
+            [RINGCAST, *arguments], stdin=slave, stdout=output or slave, stderr=slave,
+            env={name: value for name, value in {**ENVIRONMENT, "TERM": kind}.items()
+                 if value is not None}, preexec_fn=die_with_parent)
         os.set_blocking(self.master, False)
 
     def settings(self):
         return termios.tcgetattr(self.slave)
+
+    def resize(self, columns):
+        size = struct.pack("HHHH", 24, columns, 0, 0)
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, size)
 
     def press(self, keys):
         os.write(self.master, keys.encode() if isinstance(keys, str) else keys)

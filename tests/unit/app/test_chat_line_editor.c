@@ -6,9 +6,11 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/memory.h"
 #include "chat_line_editor.h"
@@ -215,22 +217,47 @@ static void what_is_pasted_cannot_play_tricks(void **state) {
     expect_line(pasted);
 }
 
-/* Drawn after every key, far behind its beginning: what that takes must not grow with its square,
- * or this test would not end. */
-static void the_longest_line_is_drawn_quickly(void **state) {
+/* Every character that is looked at is asked for its width here: the steps that drawing takes. */
+static size_t steps;
+
+int wcwidth(wchar_t character) {
+    static int (*width)(wchar_t character);
+    if (width == NULL)
+        *(void **)&width = dlsym(RTLD_NEXT, "wcwidth");
+    steps++;
+    return width(character);
+}
+
+static size_t steps_of_drawing(unsigned columns) {
+    struct buffer out = {0};
+    steps = 0;
+    assert_int_equal(line_editor_draw(&editor, columns, &out), ERROR_NONE);
+    assert_in_range(out.size, columns / 2, columns + 20);
+    buffer_fini(&out);
+    return steps;
+}
+
+/* A key far behind the beginning takes no more than what is in sight; a jump over the whole line
+ * looks at no character more than twice. */
+static void the_longest_line_is_drawn_in_few_steps(void **state) {
     (void)state;
-    static char keys[LINE_EDITOR_MAX + 1];
+    enum { COLUMNS = 80, LEFT_ROOM = 100 };
+    static char keys[LINE_EDITOR_MAX - LEFT_ROOM + 1];
     memset(keys, 'x', sizeof keys - 1);
     press(keys);
     expect(LINE_NEEDS_MORE);
-    for (int i = 0; i < 1000; i++) {
-        struct buffer out = {0};
-        press(i % 2 == 0 ? "\x01" : "\x05");
+    assert_in_range(steps_of_drawing(COLUMNS), COLUMNS, 2 * LINE_EDITOR_MAX + 4 * COLUMNS);
+    for (int i = 0; i < LEFT_ROOM; i++) {
+        press(i % 3 == 0 ? "y" : i % 3 == 1 ? "\x02" : "\x06");
         expect(LINE_NEEDS_MORE);
-        assert_int_equal(line_editor_draw(&editor, 80, &out), ERROR_NONE);
-        assert_true(out.size < 100);
-        buffer_fini(&out);
+        assert_in_range(steps_of_drawing(COLUMNS), 1, 4 * COLUMNS);
     }
+    press("\x01");
+    expect(LINE_NEEDS_MORE);
+    assert_in_range(steps_of_drawing(COLUMNS), COLUMNS / 2, 2 * COLUMNS);
+    press("\x05");
+    expect(LINE_NEEDS_MORE);
+    assert_in_range(steps_of_drawing(COLUMNS), COLUMNS, 2 * LINE_EDITOR_MAX + 4 * COLUMNS);
 }
 
 static void a_line_has_a_limit(void **state) {
@@ -239,8 +266,13 @@ static void a_line_has_a_limit(void **state) {
     memset(keys, 'x', sizeof keys - 2);
     keys[sizeof keys - 2] = '\r';
     press(keys);
+    expect(LINE_FULL); /* once */
     expect(LINE_DONE);
     assert_int_equal(line.size, LINE_EDITOR_MAX);
+    keys[sizeof keys - 2] = 'x';
+    press(keys);
+    expect(LINE_FULL);
+    expect(LINE_NEEDS_MORE);
 }
 
 static void what_comes_cannot_play_tricks(void **state) {
@@ -304,7 +336,7 @@ int main(void) {
         editor_test(a_line_is_drawn),
         editor_test(a_long_line_scrolls),
         editor_test(what_is_pasted_cannot_play_tricks),
-        editor_test(the_longest_line_is_drawn_quickly),
+        editor_test(the_longest_line_is_drawn_in_few_steps),
         editor_test(a_line_has_a_limit),
         editor_test(what_comes_cannot_play_tricks),
         editor_test(out_of_memory),
