@@ -15,7 +15,9 @@
  * A content that says how long it will stay as it is (Cache-Control: max-age) may be left alone for
  * so long, too.
  *
- * What is known of the URLs can be had, to be given to another schedule in another process.
+ * What is known of the URLs can be had, to be given to another schedule in another process. Its
+ * first rounds begin with those that have waited longest, and let nobody wait longer than its
+ * interval: each has its turn, however soon the next process follows.
  */
 #ifndef RINGCAST_FETCH_SCHEDULE_H
 #define RINGCAST_FETCH_SCHEDULE_H
@@ -33,6 +35,7 @@ struct schedule_memory {
     const uint8_t *digest;
     struct fetch_validators validators; /* its URL NULL: none */
     int64_t full_time;                  /* wall clock, seconds: when the content came */
+    int64_t asked_time;                 /* wall clock, seconds: when its last fetch began */
     unsigned failures;                  /* in a row */
     int64_t due;                        /* wall clock, seconds: not to be fetched before */
 };

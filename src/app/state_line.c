@@ -55,6 +55,8 @@ enum error state_line_append(struct buffer *out, const struct config_url *url,
         error = append_known(out, memory);
     if (error == ERROR_NONE)
         error = append_validators(out, memory);
+    if (error == ERROR_NONE && memory->asked_time > 0)
+        error = buffer_format(out, ",\"asked_time\":%lld", (long long)memory->asked_time);
     if (error == ERROR_NONE && memory->failures > 0)
         error = buffer_format(out, ",\"failures\":%u", memory->failures);
     if (error == ERROR_NONE && memory->due > 0)
@@ -144,6 +146,7 @@ static enum error read_members(const struct json_value *line, struct state_memor
     if (read_hex(text_of(line, "sha256"), memory->digest, SHA256_SIZE))
         known->digest = memory->digest;
     known->full_time = number_of(line, "content_time", TIME_MOST);
+    known->asked_time = number_of(line, "asked_time", TIME_MOST);
     known->failures = (unsigned)number_of(line, "failures", FAILURES_MOST);
     known->due = number_of(line, "due", TIME_MOST);
     bool copied = copy_member(line, "title", &known->title) &&

@@ -1,6 +1,6 @@
 #include "fetch/schedule.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -16,9 +16,10 @@ struct group {
     struct timer pace;  /* of the next URL of this one */
     uint64_t every;
     uint64_t began;
-    struct watched **members; /* in the order of the list */
+    struct watched **members; /* in the order of the list, but for the first round */
     size_t count;
     size_t next;
+    unsigned rounds; /* that have ended, up to two */
     bool running;
 };
 
@@ -57,16 +58,22 @@ static uint32_t random_of(const struct schedule *schedule) {
     return random;
 }
 
-/* When the next URL may begin: the first ones at once, the others evenly over a part of the
+/*
+ * When the next URL may begin: the first ones at once, the others evenly over a part of the
  * interval, so that a long list does not come down on the network all together. One of which
- * nothing is known yet does not wait. */
+ * nothing is known yet does not wait; nor does in the first round, where an earlier process may
+ * have ended before its turn came, one whose interval has passed.
+ */
 static uint64_t time_of_next(const struct group *group) {
     const struct schedule_options *options = &group->schedule->options;
-    if (group->next < options->at_once || !group->members[group->next]->known)
+    const struct watched *watched = group->members[group->next];
+    if (group->next < options->at_once || !watched->known)
         return group->began;
     double place =
         (double)(group->next - options->at_once) / (double)(group->count - options->at_once);
-    return group->began + (uint64_t)((double)group->every * options->spread * place);
+    uint64_t time = group->began + (uint64_t)((double)group->every * options->spread * place);
+    uint64_t due = loop_of(group->schedule)->now + watched_rest(watched, wall(group->schedule));
+    return group->rounds == 0 && due < time ? due : time;
 }
 
 static enum round_next wait_until(struct group *group, uint64_t time) {
@@ -85,7 +92,7 @@ static enum round_next next(struct round *round, struct fetch_request *request) 
     struct watched *watched = group->members[group->next++];
     if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
         return ROUND_SKIP;
-    *request = watched_request(watched, wall(group->schedule));
+    *request = watched_begin(watched, wall(group->schedule));
     /* while the schedule stops, nothing waits and nothing begins: each still has its result */
     return stopping ? ROUND_CANCEL : ROUND_MORE;
 }
@@ -143,6 +150,7 @@ static void round_ended(struct round *round) {
     struct group *group = group_of(round);
     struct schedule *schedule = group->schedule;
     group->running = false;
+    group->rounds += group->rounds < 2;
     schedule->running--;
     schedule->options.events->round_ended(schedule->options.context, round->done, round->failed);
     if (group->every > 0 && !schedule->stopping)
@@ -152,8 +160,31 @@ static void round_ended(struct round *round) {
 
 static const struct round_events round_events = {next, take_result, give_turn, round_ended};
 
+static int in_list_order(const void *a, const void *b) {
+    const struct watched *first = *(struct watched *const *)a;
+    const struct watched *second = *(struct watched *const *)b;
+    return (first > second) - (first < second);
+}
+
+/* Of which nothing is known, that comes before all. */
+static int longest_ago_first(const void *a, const void *b) {
+    const struct watched *first = *(struct watched *const *)a;
+    const struct watched *second = *(struct watched *const *)b;
+    uint64_t first_asked = first->known ? first->asked : 0;
+    uint64_t second_asked = second->known ? second->asked : 0;
+    return first_asked != second_asked ? (first_asked < second_asked ? -1 : 1)
+                                       : in_list_order(a, b);
+}
+
+static void arrange(struct group *group) {
+    if (group->rounds < 2)
+        qsort(group->members, group->count, sizeof *group->members,
+              group->rounds == 0 ? longest_ago_first : in_list_order);
+}
+
 static void begin_round(struct group *group) {
     struct schedule *schedule = group->schedule;
+    arrange(group);
     group->next = 0;
     group->began = loop_of(schedule)->now;
     const struct round_options options = {

@@ -46,7 +46,8 @@ static void take_validators(struct watched *watched, const struct fetch_result *
 }
 
 /* A clock that was set back makes a content old: it is fetched once too often. */
-struct fetch_request watched_request(const struct watched *watched, uint64_t now) {
+struct fetch_request watched_begin(struct watched *watched, uint64_t now) {
+    watched->asks = now;
     struct fetch_request request = watched->entry.request;
     request.wants_validators = watched->entry.every > 0;
     if (watched->validators.url != NULL && now - watched->full_time < FULL_HOURS * HOUR)
@@ -59,6 +60,12 @@ struct fetch_request watched_request(const struct watched *watched, uint64_t now
 /* A clock that was set back does not make anybody wait longer than was said. */
 bool watched_is_due(const struct watched *watched, uint64_t now) {
     return now >= watched->due || watched->due - now > watched->delay;
+}
+
+/* … and not longer than an interval either. */
+uint64_t watched_rest(const struct watched *watched, uint64_t now) {
+    uint64_t every = watched->entry.every, passed = now > watched->asked ? now - watched->asked : 0;
+    return passed < every ? every - passed : 0;
 }
 
 /*
@@ -106,6 +113,7 @@ void watched_note_end(struct watched *watched, const struct fetch_result *result
         watched->delay = delay_of_success(watched, result->fresh, options->max_age);
     }
     watched->due = now + watched->delay;
+    watched->asked = watched->asks;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -164,6 +172,7 @@ static bool restore(struct watched *watched, const struct schedule_memory *memor
     if (memory->known && memory->validators.url != NULL)
         keep_validators(watched, memory->validators.url, memory->validators.etag,
                         memory->validators.last_modified);
+    watched->asked = memory->known ? (uint64_t)memory->asked_time * SECOND : 0;
     watched->failures = memory->failures < FAILURES_MAX ? memory->failures : FAILURES_MAX;
     return (last->title == NULL) == (memory->title == NULL);
 }
@@ -204,6 +213,7 @@ void watched_recall(const struct watched *watched, struct schedule_memory *memor
         .digest = watched->last.has_digest ? watched->last.digest : NULL,
         .validators = watched->validators,
         .full_time = (int64_t)(watched->full_time / SECOND),
+        .asked_time = (int64_t)(watched->asked / SECOND),
         .failures = watched->failures,
         .due = watched->delay > 0 ? (int64_t)(watched->due / SECOND) : 0,
     };

@@ -14,6 +14,8 @@ struct watched {
     bool known;                         /* it was fetched, and what came of it was told */
     struct fetch_validators validators; /* of the last content; its texts are owned */
     uint64_t full_time;                 /* when that came */
+    uint64_t asks;                      /* when the fetch under way began */
+    uint64_t asked;                     /* … the last one that has ended; 0: none has */
     unsigned failures;                  /* in a row */
     uint64_t due;                       /* not to be fetched before */
     uint64_t delay;                     /* … from when that was said */
@@ -27,8 +29,11 @@ void watched_fini(struct watched *watched);
 
 bool watched_is_due(const struct watched *watched, uint64_t now);
 
-/* The entry's request, with the validators that we have. */
-struct fetch_request watched_request(const struct watched *watched, uint64_t now);
+/* For how long it has its last fetch's interval still before it. */
+uint64_t watched_rest(const struct watched *watched, uint64_t now);
+
+/* The entry's request, with the validators that we have: its fetch begins. */
+struct fetch_request watched_begin(struct watched *watched, uint64_t now);
 
 /* Counts failures in a row, and says when it is due again. */
 void watched_note_end(struct watched *watched, const struct fetch_result *result,

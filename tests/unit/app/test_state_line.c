@@ -26,6 +26,7 @@ static const struct schedule_memory full = {
                    .etag = "W/\"\xC3\xA9\"",
                    .last_modified = "Sun, 06 Nov 1994 08:49:37 GMT"},
     .full_time = 1764000000,
+    .asked_time = 1764000030,
     .failures = 0,
 };
 
@@ -50,6 +51,7 @@ static void assert_same(const struct schedule_memory *a, const struct schedule_m
     assert_string_equal(or_none(a->validators.etag), or_none(b->validators.etag));
     assert_string_equal(or_none(a->validators.last_modified), or_none(b->validators.last_modified));
     assert_int_equal(a->full_time, b->full_time);
+    assert_int_equal(a->asked_time, b->asked_time);
     assert_int_equal(a->failures, b->failures);
     assert_int_equal(a->due, b->due);
 }

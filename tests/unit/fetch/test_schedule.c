@@ -18,7 +18,7 @@ static unsigned indexes; /* a bit each that has come */
 static bool result_came(void *context, const struct schedule_entry *entry,
                         const struct fetch_result *result, bool changed) {
     (void)context;
-    if (is_mixed) /* the place in the whole list, not among those of the same interval */
+    if (entry->every != 10 * MINUTE && is_mixed) /* the place in the whole list */
         assert_int_equal(entry->every, result->index % 2 == 0 ? MINUTE : HOUR);
     indexes |= 1U << (result->index % 32);
     results++;
@@ -360,6 +360,75 @@ static void what_is_known_is_no_change(void **state) {
     finish();
 }
 
+static uint64_t last_asked_at[LONG], longest_gap;
+
+static const char *notes_gaps(const char *path, unsigned nth) {
+    size_t place = strtoul(path + 1, NULL, 10);
+    uint64_t gap = sim_now(sim) - last_asked_at[place];
+    (void)nth;
+    if (last_asked_at[place] > 0 && gap > longest_gap)
+        longest_gap = gap;
+    last_asked_at[place] = sim_now(sim);
+    return OK_ANSWER OK_BODY;
+}
+
+static void recall_all(struct schedule_memory memories[LONG]) {
+    static uint8_t digests[LONG][SHA256_SIZE];
+    for (size_t i = 0; i < LONG; i++) {
+        schedule_recall(schedule, i, &memories[i]);
+        if (memories[i].digest != NULL)
+            memcpy(digests[i], memories[i].digest, SHA256_SIZE);
+        memories[i].digest = memories[i].digest == NULL ? NULL : digests[i];
+        memories[i].title = "A";
+    }
+}
+
+static void pass(void *context) {
+    *(bool *)context = true;
+}
+
+/* Ten minutes are not over in any of the minutes that a process lasts, and yet no URL waits for
+ * longer than that; nor are they all fetched anew each time. */
+static void each_has_its_turn_however_often_it_begins_anew(void **state) {
+    static struct schedule_memory memories[LONG];
+    static char urls[LONG][128];
+    struct schedule_options options = defaults;
+    (void)state;
+    options.spread = 1;
+    options.at_once = 1;
+    make_long_list();
+    for (size_t i = 0; i < LONG; i++) {
+        char path[24];
+        snprintf(path, sizeof path, "/%zu", i);
+        snprintf(urls[i], sizeof urls[i], "%s", url_of(path));
+        long_list[i].request.url = urls[i];
+        last_asked_at[i] = 0;
+    }
+    longest_gap = 0;
+    is_mixed = true; /* not in the order of the list */
+    begin_with(&options, long_list, LONG, notes_gaps);
+    for (size_t process = 1; process < 35; process++) {
+        bool minute_passed = false;
+        sim_after(sim, MINUTE, pass, &minute_passed);
+        world_wait(minute_passed);
+        recall_all(memories);
+        for (size_t i = 0; i < LONG; i++)
+            long_list[i].memory = &memories[i];
+        is_over = false;
+        schedule_stop(schedule, sim_now(sim) + SECOND, ended, NULL);
+        world_wait(is_over);
+        assert_int_equal(schedule_new(session, long_list, LONG, &options, &schedule), ERROR_NONE);
+    }
+    uint64_t now = sim_now(sim);
+    for (size_t i = 0; i < LONG; i++)
+        assert_true(now - last_asked_at[i] < 10 * MINUTE + 2 * SECOND);
+    assert_true(longest_gap < 10 * MINUTE + 2 * SECOND);
+    assert_true(requests < 5 * LONG);
+    is_over = false;
+    finish();
+    is_mixed = false;
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static const char *nothing(const char *path, unsigned nth) {
@@ -399,6 +468,7 @@ int main(void) {
         cmocka_unit_test(what_stays_is_left_alone),
         cmocka_unit_test(what_could_not_be_told_is_told_in_the_next_round),
         cmocka_unit_test(what_is_known_is_no_change),
+        cmocka_unit_test(each_has_its_turn_however_often_it_begins_anew),
         cmocka_unit_test(what_is_under_way_ends_by_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

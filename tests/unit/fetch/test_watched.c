@@ -68,7 +68,7 @@ static void a_304_says_what_we_have(void **state) {
     assert_true(whole.has_digest);
     assert_memory_equal(whole.digest, first.digest, sizeof whole.digest);
     assert_false(watched_take(&watched, &unchanged, NOW));
-    assert_non_null(watched_request(&watched, NOW).validators);
+    assert_non_null(watched_begin(&watched, NOW).validators);
     watched.known = false; /* nobody heard of it */
     assert_true(watched_take(&watched, &unchanged, NOW));
     assert_false(watched_take(&watched, &unchanged, NOW));
@@ -79,15 +79,15 @@ static void a_304_says_what_we_have(void **state) {
 static void validators_last_a_day(void **state) {
     (void)state;
     struct fetch_result first = content(1);
-    assert_null(watched_request(&watched, NOW).validators);
+    assert_null(watched_begin(&watched, NOW).validators);
     watched_take(&watched, &first, NOW);
-    const struct fetch_validators *validators = watched_request(&watched, NOW).validators;
+    const struct fetch_validators *validators = watched_begin(&watched, NOW).validators;
     assert_string_equal(validators->url, final_url);
     assert_string_equal(validators->etag, etag);
     assert_null(validators->last_modified);
-    assert_non_null(watched_request(&watched, NOW + 24 * HOUR - 1).validators);
-    assert_null(watched_request(&watched, NOW + 24 * HOUR).validators);
-    assert_null(watched_request(&watched, NOW - 1).validators); /* the clock was set back */
+    assert_non_null(watched_begin(&watched, NOW + 24 * HOUR - 1).validators);
+    assert_null(watched_begin(&watched, NOW + 24 * HOUR).validators);
+    assert_null(watched_begin(&watched, NOW - 1).validators); /* the clock was set back */
 }
 
 static void a_failure_forgets_them(void **state) {
@@ -95,10 +95,10 @@ static void a_failure_forgets_them(void **state) {
     struct fetch_result first = content(1), failed = failure(ERROR_TIMED_OUT);
     watched_take(&watched, &first, NOW);
     watched_take(&watched, &failed, NOW);
-    assert_null(watched_request(&watched, NOW).validators);
+    assert_null(watched_begin(&watched, NOW).validators);
     first.etag = NULL;
     watched_take(&watched, &first, NOW);
-    assert_null(watched_request(&watched, NOW).validators);
+    assert_null(watched_begin(&watched, NOW).validators);
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -207,10 +207,28 @@ static void it_goes_on_after_a_restart(void **state) {
     struct schedule_memory memory;
     watched_take(&watched, &first, NOW);
     recall_and_begin_again(state, &memory, NOW + HOUR);
-    assert_string_equal(watched_request(&watched, NOW + HOUR).validators->etag, etag);
-    assert_null(watched_request(&watched, NOW + 24 * HOUR).validators);
+    assert_string_equal(watched_begin(&watched, NOW + HOUR).validators->etag, etag);
+    assert_null(watched_begin(&watched, NOW + 24 * HOUR).validators);
     assert_false(watched_take(&watched, &first, NOW + HOUR));
     assert_true(watched_take(&watched, &second, NOW + HOUR));
+}
+
+static void when_it_was_asked_is_known_after_a_restart(void **state) {
+    struct fetch_result first = content(1);
+    struct schedule_memory memory;
+    assert_int_equal(watched_rest(&watched, NOW), 0); /* never was */
+    watched_begin(&watched, NOW);
+    assert_int_equal(watched_rest(&watched, NOW), 0); /* nothing has come of it */
+    watched_note_end(&watched, &first, &defaults, NOW + 5 * SECOND, 0);
+    watched_take(&watched, &first, NOW + 5 * SECOND);
+    recall_and_begin_again(state, &memory, NOW + 10 * SECOND);
+    assert_int_equal(memory.asked_time, NOW / SECOND);
+    assert_int_equal(watched_rest(&watched, NOW + 10 * SECOND), 50 * SECOND);
+    assert_int_equal(watched_rest(&watched, NOW + MINUTE), 0);
+    assert_int_equal(watched_rest(&watched, NOW - HOUR), MINUTE); /* the clock is wrong */
+    watched_was_not_told(&watched);
+    recall_and_begin_again(state, &memory, NOW + 10 * SECOND);
+    assert_int_equal(watched_rest(&watched, NOW + 10 * SECOND), 0);
 }
 
 static void so_do_failures(void **state) {
@@ -304,6 +322,7 @@ int main(void) {
         watched_test(what_stays_is_left_alone_to_the_nearest_round),
         watched_test(a_clock_that_is_set_back_keeps_nobody_waiting),
         watched_test(it_goes_on_after_a_restart),
+        watched_test(when_it_was_asked_is_known_after_a_restart),
         watched_test(so_do_failures),
         watched_test(what_is_waited_for_is_bounded_by_what_is_allowed_now),
         watched_test(what_was_not_told_is_due),
