@@ -55,6 +55,10 @@ bool http_request_started(const struct http_request *request);
 /* From HTTP_HEAD on: whether the client means to send another request (RFC 9112 §9.3). */
 bool http_request_keeps_alive(const struct http_request *request);
 
+/* The target in origin form: without the scheme and authority of the absolute form, which every
+ * server has to take (RFC 9112 §3.2.2). */
+struct bytes http_request_origin_form(const struct http_request *request);
+
 /* Why HTTP_ERROR; ERROR_NONE before it. */
 enum error http_request_error(const struct http_request *request);
 

@@ -135,14 +135,15 @@ static bool is_reading(const struct http_request *request) {
 static void requested(struct http_connection *connection, const struct http_request *request,
                       struct bytes body) {
     struct admin *admin = connection->server->context;
+    struct bytes target = http_request_origin_form(request);
     (void)body;
     if (!is_reading(request))
         http_connection_refuse(connection, HTTP_STATUS_METHOD_NOT_ALLOWED, "use GET");
-    else if (bytes_equal(request->target, bytes_of("/healthz")))
+    else if (bytes_equal(target, bytes_of("/healthz")))
         check_health(admin, connection);
-    else if (bytes_equal(request->target, bytes_of("/readyz")))
+    else if (bytes_equal(target, bytes_of("/readyz")))
         check_readiness(admin, connection);
-    else if (bytes_equal(request->target, bytes_of("/metrics")))
+    else if (bytes_equal(target, bytes_of("/metrics")))
         respond_metrics(admin, connection);
     else
         http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND,

@@ -53,10 +53,11 @@ static bool is_reading(const struct http_request *request) {
 
 void page_respond(struct results *results, struct http_connection *connection,
                   const struct http_request *request) {
-    bool is_results = bytes_equal(request->target, bytes_of("/results"));
+    struct bytes target = http_request_origin_form(request);
+    bool is_results = bytes_equal(target, bytes_of("/results"));
     size_t found = 0;
     while (found < sizeof files / sizeof *files &&
-           !bytes_equal(request->target, bytes_of(files[found].path)))
+           !bytes_equal(target, bytes_of(files[found].path)))
         found++;
     if (!is_results && found == sizeof files / sizeof *files)
         http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND, "nothing is here");

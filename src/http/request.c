@@ -90,6 +90,19 @@ bool http_request_keeps_alive(const struct http_request *request) {
     return request->message.keeps_alive && request->message.error == ERROR_NONE;
 }
 
+struct bytes http_request_origin_form(const struct http_request *request) {
+    struct bytes target = request->target;
+    if (target.size == 0 || target.data[0] == '/' || target.data[0] == '*')
+        return target;
+    size_t at = starts_with(target, "https://") ? sizeof "https://" : sizeof "http://";
+    for (at--; at < target.size; at++)
+        if (target.data[at] == '/')
+            return bytes_after(target, at);
+        else if (target.data[at] == '?')
+            break; /* an empty path */
+    return bytes_of("/");
+}
+
 enum error http_request_error(const struct http_request *request) {
     return request->message.error;
 }

@@ -77,7 +77,8 @@ static void published(struct request *request) {
     if (error == ERROR_NONE)
         error = buffer_format(&json, ",\"count\":%u,\"repeated\":%s}\n", request->count,
                               request->repeated ? "true" : "false");
-    respond(client, request->repeated ? HTTP_STATUS_OK : HTTP_STATUS_CREATED, &json, error);
+    bool is_new = !request->repeated && request->count > 0;
+    respond(client, is_new ? HTTP_STATUS_CREATED : HTTP_STATUS_OK, &json, error);
 }
 
 /* How the body is to be understood: bytes, lines of messages, or one text. */
@@ -97,11 +98,19 @@ static bool take_key(const struct http_request *request, struct request *publish
     struct bytes key;
     if (!http_fields_find(request->fields, "Idempotency-Key", &key))
         return true;
-    if (key.size == 0 || key.size > REQUEST_KEY_MAX)
+    if (key.size == 0 || key.size > REQUEST_KEY_MAX ||
+        http_fields_count(request->fields, "Idempotency-Key") > 1)
         return false;
     memcpy(publish->key, key.data, key.size);
     publish->key[key.size] = '\0';
     return true;
+}
+
+/* A body is taken as it is: what is in a coding would be published so (RFC 9110 section 8.4). */
+static bool is_encoded(const struct http_request *request) {
+    struct bytes coding;
+    return http_fields_find(request->fields, "Content-Encoding", &coding) &&
+           !bytes_equal_ignoring_case(coding, bytes_of("identity"));
 }
 
 static size_t count_messages(bool lines, struct bytes body) {
@@ -149,6 +158,10 @@ static void publish(struct client *client, const struct http_request *request,
         refuse_access(client, error, "publishing to this channel is not allowed");
         return;
     }
+    if (is_encoded(request)) {
+        refuse(client, HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE, "a body has no content coding");
+        return;
+    }
     struct request *publish = request_new(client, REQUEST_PUBLISH, target->name, body);
     if (publish == NULL) {
         refuse(client, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
@@ -163,7 +176,7 @@ static void publish(struct client *client, const struct http_request *request,
         refuse_rate(client, wait);
     } else if (!take_key(request, publish)) {
         request_cancel(publish);
-        refuse(client, HTTP_STATUS_BAD_REQUEST, "an idempotency key has 1 to 128 bytes");
+        refuse(client, HTTP_STATUS_BAD_REQUEST, "there is one idempotency key, of 1 to 128 bytes");
     } else if (!publish->binary && !utf8_is_valid(body)) {
         request_cancel(publish);
         refuse(client, HTTP_STATUS_BAD_REQUEST, "a text must be UTF-8");
@@ -255,7 +268,7 @@ static void ask(struct client *client, const struct target *target) {
 /* ---- requests -------------------------------------------------------------------------------- */
 
 static void refuse_method(struct client *client) {
-    const struct http_field allow = {bytes_of("Allow"), bytes_of("GET, POST")};
+    const struct http_field allow = {bytes_of("Allow"), bytes_of("GET, HEAD, POST")};
     const struct http_response_head head = {
         .status = HTTP_STATUS_METHOD_NOT_ALLOWED,
         .content_type = bytes_of("application/json"),
@@ -269,7 +282,8 @@ void http_handle_request(struct client *client, const struct http_request *reque
                          const struct target *target, struct bytes body) {
     if (bytes_equal(request->method, bytes_of("POST")))
         publish(client, request, target, body);
-    else if (bytes_equal(request->method, bytes_of("GET")))
+    else if (bytes_equal(request->method, bytes_of("GET")) ||
+             bytes_equal(request->method, bytes_of("HEAD")))
         ask(client, target);
     else
         refuse_method(client);

@@ -60,7 +60,7 @@ static void requested(struct http_connection *connection, const struct http_requ
     struct client *client = container_of(connection, struct client, connection);
     struct hub_worker *worker = connection->server->context;
     const struct hub_options *options = &worker->hub->options;
-    struct target target = parse_target(worker, request->target);
+    struct target target = parse_target(worker, http_request_origin_form(request));
     bool upgrade = ws_is_upgrade(request->fields);
     client->seat.client = client;
     if (worker->quiet)

@@ -156,10 +156,11 @@ def service(shared_processes):
     return start_service(shared_processes, {})
 
 
+@pytest.mark.parametrize("port", ["admin", "hub"])
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_nothing_is_smuggled_behind_an_ambiguous_request(service, name):
+async def test_nothing_is_smuggled_behind_an_ambiguous_request(service, name, port):
     """One refusal, and the end: what stands behind is no request."""
-    async with await Connection.open(service.admin) as connection:
+    async with await Connection.open(getattr(service, port)) as connection:
         connection.send(REQUESTS[name] + SMUGGLED)
         answer = await connection.response()
         assert (answer.status, answer.fields["connection"]) == (400, "close")

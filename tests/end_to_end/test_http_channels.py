@@ -10,7 +10,7 @@ import websockets
 
 from support.process import PATIENCE, eventually
 from support.service import start_service
-from support.wire import Connection, join
+from support.wire import Connection, handshake, join
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,8 @@ async def test_history(service):
 REFUSED = [
     (400, "POST", "/channels/a", b"\xff", {}),
     (400, "POST", "/channels/a", b"x", {"Idempotency_Key": "k" * 129}),
+    (400, "POST", "/channels/a", b"x", {"Idempotency_Key": "a\r\nIdempotency-Key: b"}),
+    (415, "POST", "/channels/a", b"x", {"Content_Encoding": "gzip"}),
     (400, "GET", "/channels/a?since=x", b"", {}),
     (400, "GET", "/channels/a?since=0&limit=-1", b"", {}),
     (401, "POST", "/channels/closed", b"x", {}),
@@ -124,6 +126,33 @@ async def test_what_is_refused_leaves_the_connection(service, status, method, pa
     async with await Connection.open(service.hub) as http:
         assert (await ask(http, method, path, body, **fields))[0] == status
         assert (await ask(http, "POST", "/channels/a", b"x"))[0] == 201
+
+
+async def test_a_head_request_gets_the_fields_and_an_absolute_target_is_one(service):
+    async with await Connection.open(service.hub) as http:
+        assert (await ask(http, "POST", "http://localhost/channels/absolute", b"x"))[0] == 201
+        http.send(request("HEAD", "/channels/absolute"), request("GET", "/channels/absolute"))
+        head = await http.response("HEAD")
+        full = await http.response()
+        assert (head.status, head.fields["content-length"]) == (200, str(len(full.body)))
+        assert json.loads(full.body)["offset"] == 1
+        http.send(handshake("http://localhost/channels/absolute?last=1"))
+        assert (await http.response()).status == 101
+        assert await http.message() == b"x"
+
+
+async def test_no_lines_are_nothing_new(service):
+    async with await Connection.open(service.hub) as http:
+        status, answer = await ask(http, "POST", f"/channels/{fresh_name()}", b"\n\n",
+                                   Content_Type="application/x-ndjson")
+        assert (status, answer["count"]) == (200, 0)
+
+
+async def test_a_method_that_streams_do_not_have_says_which_they_have(service):
+    async with await Connection.open(service.hub) as http:
+        http.send(request("POST", "/channels/a/events", b"x"))
+        refused = await http.response()
+        assert (refused.status, refused.fields["allow"]) == (405, "GET")
 
 
 async def test_gone_before_the_answer(service):

@@ -107,6 +107,23 @@ static void target_forms_ok(void **state) {
     check("GET //a/b HTTP/1.1\r\n" HOST "\r\n", "GET //a/b 1.1 Host=a [] keep; ");
 }
 
+static void origin_form_of_any_target(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"/", "/"},
+        {"/a?http://b/c", "/a?http://b/c"},
+        {"*", "*"},
+        {"http://a/b?c", "/b?c"},
+        {"HTTPS://a:1/", "/"},
+        {"http://a", "/"},
+        {"https://a?b/c", "/"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct http_request request = {.target = bytes_of(cases[i][0])};
+        assert_true(bytes_equal(http_request_origin_form(&request), bytes_of(cases[i][1])));
+    }
+}
+
 static void bodies_ok(void **state) {
     (void)state;
     check("POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello",
@@ -396,6 +413,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_body_ok),
         cmocka_unit_test(target_forms_ok),
+        cmocka_unit_test(origin_form_of_any_target),
         cmocka_unit_test(bodies_ok),
         cmocka_unit_test(pipelined_requests),
         cmocka_unit_test(one_empty_line_before_a_request_is_ignored),
