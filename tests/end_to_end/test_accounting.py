@@ -13,7 +13,8 @@ import pytest
 
 from support.process import eventually
 from support.service import start_service
-from support.wire import Connection, handshake, http_get, listen
+from support.wire import TEXT, Connection, frame, handshake, http_get, leave, listen
+from test_reload import Reloader
 
 CLIENTS, SLOW = 1000, 30
 MESSAGES, SIZE = 400, 1000
@@ -137,6 +138,53 @@ async def test_published_times_subscribers(shared_processes, policy, workers):
         assert (await service.metrics())['ringcast_client_closes_total{reason="slow_reader"}'] >= 5
     else:
         assert found["due"] == BIG_MESSAGES * 25 and found["skipped"] > 0
+
+
+async def test_reloads_other_policies_and_late_joiners_lose_nothing(processes):
+    """Each subscription is due exactly what was published while it lasted, whatever changes."""
+    reloader = Reloader(processes, {"hub": {"ping_interval": 0, "channels": {
+        "c": {"publish": "anyone", "slow_reader": "skip", "retain": {"bytes": "128KiB"}}}}})
+    service, published, readers, stuck, due = reloader.service, 0, [], [], 0
+
+    async def subscribers(count):
+        async def are_there():
+            return (await state_of(service, "c"))["subscribers"] == count
+        await eventually(are_there)
+
+    async def go_on(coming, stuck_coming, count, size=BIG_SIZE):
+        nonlocal published, due
+        readers.extend([await listen(service.hub, "/channels/c") for _ in range(coming)])
+        stuck.extend([await join_without_reading(service, "/channels/c")
+                      for _ in range(stuck_coming)])
+        await publish_all(service, "c", count, size)
+        published += count
+        due += count * (len(readers) + len(stuck))
+
+    await go_on(4, 2, 60)
+    await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "latest"}}}})
+    await go_on(4, 1, 60)
+    await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "skip",
+                                                      "retain": {"bytes": "64KiB"}}}}})
+    await go_on(2, 0, 60)
+    for client in stuck:
+        client.abort()
+    await subscribers(len(readers))
+    stuck.clear()
+    await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "close",
+                                                      "retain": {"bytes": "16MiB"}}}}})
+    await go_on(2, 0, 20, 100)
+    readers[0].send(frame(TEXT, "what it says itself"))
+    published, due = published + 1, due + len(readers)
+
+    async def is_published():
+        return (await state_of(service, "c"))["offset"] == published
+    await eventually(is_published)
+    await leave(readers)
+    await subscribers(0)
+    found = channel_metrics(await service.metrics(), "c")
+    assert (found["published"], found["due"], found["own"]) == (published, due, 1)
+    assert found["delivered"] + found["skipped"] + found["own"] + found["abandoned"] == due
+    assert found["skipped"] > 0 and found["delivered"] >= 12 * 20
 
 
 async def test_the_page_does_not_grow_with_made_up_names(shared_processes):
