@@ -3,6 +3,8 @@
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
+# all that is run under ThreadSanitizer
+add_custom_target(threads)
 file(GLOB unit_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*/test_*.c)
 foreach(source ${unit_tests})
     get_filename_component(folder ${source} DIRECTORY)
@@ -23,6 +25,7 @@ foreach(source ${unit_tests})
     set(labels unit)
     if(starts_threads)
         list(APPEND labels threads)
+        add_dependencies(threads unit_${test})
     endif()
     set_tests_properties(${test} PROPERTIES TIMEOUT 120 LABELS "${labels}")
 endforeach()
