@@ -105,5 +105,7 @@ ringcast_fuzz(session app LEAST 85 LENGTH 2000 SOURCES ${session_sources}
               src/fetch/connect.c src/fetch/connection.c src/fetch/session.c src/fetch/schedule.c
               src/fetch/round.c src/fetch/body.c src/fetch/hop.c src/fetch/tunnel.c)
 target_compile_definitions(fuzz_session PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+include(${CMAKE_SOURCE_DIR}/cmake/simulation_probes.cmake)
+target_link_options(fuzz_session PRIVATE ${SIMULATION_PROBES})
 target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim
                                                 ${CMAKE_SOURCE_DIR}/src/hub)

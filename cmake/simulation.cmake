@@ -6,6 +6,8 @@ set_target_properties(sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR
 target_include_directories(sim PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim ${CMAKE_SOURCE_DIR}/src/app
                                        ${CMAKE_SOURCE_DIR}/src/hub)
 target_compile_definitions(sim PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+include(${CMAKE_SOURCE_DIR}/cmake/simulation_probes.cmake)
+target_link_options(sim PRIVATE ${SIMULATION_PROBES})
 target_link_libraries(sim PRIVATE app dependency::nettle dependency::zlib)
 add_test(NAME sim COMMAND sim --seeds 5000 --complete)
 set_tests_properties(sim PROPERTIES TIMEOUT 300 LABELS simulation)

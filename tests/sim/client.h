@@ -48,13 +48,7 @@ enum client_kind {
 /* Those before it are everywhere. */
 enum { CLIENT_EVERYWHERE = CLIENT_UNAWARE };
 
-enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16, SEEN_MAX = CLIENTS_MAX * MESSAGES_MAX };
-
-/* A message, by its publisher and number. */
-struct seen {
-    uint16_t publisher;
-    uint16_t number;
-};
+enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16 };
 
 /* What a watcher knows of a member. */
 struct known {
@@ -98,11 +92,9 @@ struct client {
     uint16_t expected_code; /* of a rule breaker; 0: any */
     unsigned published, to_publish;
     bool publishes_now;
-    unsigned answers;      /* to plain requests */
-    unsigned pings, pongs; /* in peace, where none may be missing */
-    uint64_t received;     /* messages */
-    struct seen seen[SEEN_MAX];
-    size_t seen_count;
+    unsigned answers;         /* to plain requests */
+    unsigned pings, pongs;    /* in peace, where none may be missing */
+    uint64_t received;        /* messages */
     int last_of[CLIENTS_MAX]; /* the last number seen of each publisher */
 };
 
@@ -119,9 +111,6 @@ void client_fini(struct client *client);
 
 /* Is it one whose connection should live as long as the network lets it? */
 bool client_is_honest(const struct client *client);
-
-/* What the clients have seen together: one order for all, and no gap that was not counted. */
-void clients_check(struct world *world);
 
 /* The status of the answer to its next request. */
 void client_take_answer(struct client *client, int status);

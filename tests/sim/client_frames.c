@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "http/message.h"
+#include "order.h"
 #include "world.h"
 #include "ws/frame.h"
 
@@ -79,8 +80,6 @@ static void remember(struct client *client, unsigned publisher, unsigned number)
         world_fail(world, "client %u got message %u.%u behind %u.%d", client->number, publisher,
                    number, publisher, client->last_of[publisher]);
     client->last_of[publisher] = (int)number;
-    if (client->seen_count < SEEN_MAX)
-        client->seen[client->seen_count++] = (struct seen){(uint16_t)publisher, (uint16_t)number};
     world_saw(world, SOMETIMES_DELIVERED);
     if (world->clients[publisher].kind == CLIENT_FRAGMENTS)
         world_saw(world, SOMETIMES_FRAGMENTED);
@@ -158,9 +157,10 @@ static void take_frame(struct client *client, const struct frame_header *header,
     switch (header->opcode) {
     case FRAME_TEXT:
     case FRAME_BINARY:
-        if (!client->speaks_json)
+        if (!client->speaks_json) {
+            order_receive(client->number, payload, header->opcode == FRAME_BINARY);
             client_take_message(client, header->opcode == FRAME_BINARY, payload);
-        else if (header->opcode == FRAME_TEXT)
+        } else if (header->opcode == FRAME_TEXT)
             client_take_object(client, payload);
         else
             world_fail(world, "client %u was told something binary", client->number);

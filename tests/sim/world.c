@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "machine.h"
+#include "order.h"
 #include "output.h"
 #include "tls/context.h"
 
@@ -558,7 +559,7 @@ static void run(struct world *world, uint64_t without) {
     if (!world->failed)
         run_stop(world);
     if (!world->failed) {
-        clients_check(world);
+        order_check();
         results_check_end(world);
         accounts_check(world);
     }
@@ -613,6 +614,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
     sim_watch_inside(world->sim, each_turn_check, world);
     memory_fail_when(allocation_fails, world->sim);
     output_write_to(results_take, world);
+    order_open(world);
     draw_world(world);
     origins_start(world);
     run(world, without);
@@ -629,6 +631,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
         sim_free(world->sim);
         origins_free(&world->origins);
     }
+    order_close();
     verdict->failed = world->failed;
     memcpy(verdict->failure, world->failure, sizeof verdict->failure);
     machine_use(NULL);
