@@ -2,7 +2,8 @@
 
 The other side sends one byte every 100 ms for ever. Lateness is what a result says it took beyond
 the limit; where the other side can see it, also how much later than that it saw the end of the
-connection, by its own clock: with what the kernel and that side itself needed for it.
+connection, by its own clock: with what the kernel and that side itself needed for it, which is why
+its bound is wider. Both are judged.
 """
 
 import contextlib
@@ -24,7 +25,10 @@ COLUMNS = [
     Column("seen_worst_ms", "worst", 2),
     Column("beside", "pages fetched beside"),
 ]
-LATE_MS = 50  # the most that is allowed
+LATE_MS = 50  # the most that is allowed, by the program's own account
+# … and by the other side's: 1,000 ends at once pass the kernel and its epoll, beside the byte that it
+# sends to each of the others every 100 ms; and it shares its core with the origin of a busy ring.
+SEEN_MS = LATE_MS + 50
 FOREVER = "1h"
 
 # What is limited, and where it is reached; how the other side behaves; since when it sees the limit
@@ -152,17 +156,20 @@ def measure(suite, scenario, row, way, seen, busy):
         observed = other.end() if other else None
     own = [own_lateness(result, part, limit_ms) for result in check(results, count, fast)]
     figures = {"limit_ms": limit_ms, "beside": fast}
+    wrong = []
     if observed:
         theirs = [figure - limit_ms for figure in observed[seen]]
-        worst = max(theirs)
-        figures.update(seen_p50_ms=statistics.median(theirs), seen_worst_ms=worst)
+        figures.update(seen_p50_ms=statistics.median(theirs), seen_worst_ms=max(theirs))
+        if max(theirs) > SEEN_MS:
+            wrong.append(f"the other side saw it {max(theirs):.1f} ms late")
     if seen != "silences_ms":  # within a body only the other side knows when silence began
-        worst = max(own)
-        figures.update(late_p50_ms=statistics.median(own), late_worst_ms=worst)
+        figures.update(late_p50_ms=statistics.median(own), late_worst_ms=max(own))
+        if max(own) > LATE_MS:
+            wrong.append(f"{max(own):.1f} ms late")
     scenario.add(row, figures)
-    if worst > LATE_MS:
-        scenario.note(row, f"WRONG: more than {LATE_MS} ms late")
-        suite.fail(f"timeouts: {row}: {worst:.1f} ms late")
+    for words in wrong:
+        scenario.note(row, f"WRONG: {words}")
+        suite.fail(f"timeouts: {row}: {words}")
 
 
 def run(suite):

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "milliseconds.h"
 
 void fetch_result_fini(struct fetch_result *result) {
     memory_free(result->url);
@@ -161,15 +161,11 @@ static enum error append_status(struct buffer *out, int status) {
                        : append_number(out, ",\"status\":", (unsigned)status);
 }
 
-/* Milliseconds with three digits behind the point. */
 static enum error append_time(struct buffer *out, const char *key, uint64_t time) {
     if (time == FETCH_NO_TIME)
         return append_member(out, key, NULL);
-    unsigned thousandths = (unsigned)(time / MICROSECOND % 1000);
-    const char fraction[] = {'.', (char)('0' + thousandths / 100),
-                             (char)('0' + thousandths / 10 % 10), (char)('0' + thousandths % 10)};
-    enum error error = append_number(out, key, time / MILLISECOND);
-    return error == ERROR_NONE ? buffer_append(out, fraction, sizeof fraction) : error;
+    enum error error = buffer_append_text(out, key);
+    return error == ERROR_NONE ? milliseconds_append(out, time) : error;
 }
 
 static enum error append_timings(struct buffer *out, const struct fetch_timings *timings) {

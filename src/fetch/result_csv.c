@@ -1,8 +1,8 @@
 /* Results as CSV (RFC 4180): fields with a comma, a quote or a line end stand in quotes. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "fetch/result.h"
+#include "milliseconds.h"
 
 enum error fetch_result_append_csv_head(struct buffer *out) {
     return buffer_append_text(out, "index,url,final_url,status,title,sha256,bytes,ms,error_kind,"
@@ -30,9 +30,8 @@ static enum error append(struct buffer *out, const char *text) {
 }
 
 static enum error append_numbers(struct buffer *out, const struct fetch_result *result) {
-    return buffer_format(out, ",%llu,%llu.%03u", (unsigned long long)result->bytes,
-                         (unsigned long long)(result->timings.total / MILLISECOND),
-                         (unsigned)(result->timings.total / MICROSECOND % 1000));
+    enum error error = buffer_format(out, ",%llu,", (unsigned long long)result->bytes);
+    return error == ERROR_NONE ? milliseconds_append(out, result->timings.total) : error;
 }
 
 static enum error append_error(struct buffer *out, const struct fetch_result *result) {
