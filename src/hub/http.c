@@ -72,6 +72,12 @@ static void published(struct request *request) {
     struct client *client = take_back(request);
     struct buffer json = {0};
     enum error error = request->error;
+    if (error != ERROR_NONE && request->count > 0) {
+        error = buffer_format(&json, "{\"error\":\"%s\",\"count\":%u}\n", error_text(error),
+                              request->count);
+        respond(client, HTTP_STATUS_SERVICE_UNAVAILABLE, &json, error);
+        return;
+    }
     if (error == ERROR_NONE)
         error = append_place(&json, request);
     if (error == ERROR_NONE)

@@ -49,6 +49,10 @@ bool key_ring_find(struct key_ring *ring, struct bytes key, uint64_t now, uint64
     return true;
 }
 
+void key_ring_fail(struct key_ring *ring, struct bytes key, unsigned count) {
+    container_of(map_find(&ring->map, key), struct seen_key, node)->count = count;
+}
+
 void key_ring_answer(struct key_ring *ring, struct bytes key, uint64_t offset, unsigned count) {
     struct seen_key *seen = container_of(map_find(&ring->map, key), struct seen_key, node);
     seen->offset = offset;
@@ -56,9 +60,10 @@ void key_ring_answer(struct key_ring *ring, struct bytes key, uint64_t offset, u
     seen->answered = true;
 }
 
-enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now) {
-    struct map_node *unanswered = map_find(&ring->map, key);
-    if (unanswered != NULL) /* that publish failed */
+enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now, unsigned *count) {
+    struct map_node *failed = map_find(&ring->map, key);
+    *count = failed != NULL ? container_of(failed, struct seen_key, node)->count : 0;
+    if (failed != NULL)
         return ERROR_NONE;
     struct seen_key *seen = memory_allocate(sizeof *seen + key.size);
     if (seen == NULL)

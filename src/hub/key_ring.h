@@ -20,8 +20,14 @@ void key_ring_fini(struct key_ring *ring);
 bool key_ring_find(struct key_ring *ring, struct bytes key, uint64_t now, uint64_t *offset,
                    unsigned *count);
 
-/* Makes room for a key that key_ring_find() did not find; it is not found yet. ERROR_NO_MEMORY. */
-enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now);
+/*
+ * Makes room for a key that key_ring_find() did not find; it is not found yet. `*count` is how many
+ * messages an earlier attempt has published before it failed. ERROR_NO_MEMORY.
+ */
+enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now, unsigned *count);
+
+/* The added key's attempt has failed behind so many messages. */
+void key_ring_fail(struct key_ring *ring, struct bytes key, unsigned count);
 
 /* From now on the added key is found, with this answer. */
 void key_ring_answer(struct key_ring *ring, struct bytes key, uint64_t offset, unsigned count);

@@ -67,17 +67,20 @@ static enum error publish_one(struct request *request, struct home *home, struct
     return ERROR_NONE;
 }
 
+/* But the first lines that an earlier attempt with the same key has published. */
 static enum error publish_all(struct request *request, struct home *home) {
     struct bytes rest = request->payload, line;
     enum error error = ERROR_NONE;
     if (!request->lines)
         return publish_one(request, home, request->payload);
-    while (error == ERROR_NONE && next_line(&rest, &line))
-        error = publish_one(request, home, line);
+    for (unsigned i = 0, done = request->count; error == ERROR_NONE && next_line(&rest, &line); i++)
+        if (i >= done)
+            error = publish_one(request, home, line);
     return error;
 }
 
-/* Who repeats a key within its time gets the first answer again, and nothing is published. */
+/* Who repeats a key within its time gets the first answer again, and nothing is published; or the
+ * rest is, where there was no memory for all. */
 static enum error publish(struct request *request, struct home *home) {
     struct bytes key = bytes_of(request->key);
     uint64_t now = home->worker->loop->now;
@@ -86,11 +89,15 @@ static enum error publish(struct request *request, struct home *home) {
         request->repeated = true;
         return ERROR_NONE;
     }
-    enum error error = key.size > 0 ? key_ring_add(&home->keys, key, now) : ERROR_NONE;
-    if (error == ERROR_NONE)
-        error = publish_all(request, home);
+    enum error error =
+        key.size > 0 ? key_ring_add(&home->keys, key, now, &request->count) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
+    error = publish_all(request, home);
     if (error == ERROR_NONE && key.size > 0)
         key_ring_answer(&home->keys, key, request->offset, request->count);
+    else if (key.size > 0)
+        key_ring_fail(&home->keys, key, request->count);
     return error;
 }
 

@@ -26,7 +26,8 @@ static bool find(const char *key, uint64_t now, uint64_t *offset) {
 }
 
 static void add(const char *key, uint64_t now, uint64_t offset) {
-    assert_int_equal(key_ring_add(&ring, bytes_of(key), now), ERROR_NONE);
+    unsigned count;
+    assert_int_equal(key_ring_add(&ring, bytes_of(key), now, &count), ERROR_NONE);
     key_ring_answer(&ring, bytes_of(key), offset, 1);
 }
 
@@ -46,8 +47,14 @@ static void found_with_its_answer(void **state) {
 static void not_found_before_its_answer(void **state) {
     (void)state;
     uint64_t offset;
-    assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0), ERROR_NONE);
+    unsigned count = 1;
+    assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0, &count), ERROR_NONE);
+    assert_int_equal(count, 0);
     assert_false(find("a", 0, &offset));
+    key_ring_fail(&ring, bytes_of("a"), 5);
+    assert_false(find("a", 0, &offset));
+    assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0, &count), ERROR_NONE);
+    assert_int_equal(count, 5); /* the rest is to be done */
     add("a", 1, 9);
     assert_true(find("a", 1, &offset));
 }
@@ -78,8 +85,9 @@ static void bounded_in_number(void **state) {
 static void out_of_memory(void **state) {
     (void)state;
     for (size_t spared = 0; spared < 2; spared++) {
+        unsigned count;
         memory_fail_after(spared, 1);
-        assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0), ERROR_NO_MEMORY);
+        assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0, &count), ERROR_NO_MEMORY);
         assert_int_equal(memory_failures(), 1);
         memory_fail_after(0, 0);
     }
