@@ -9,6 +9,7 @@ import urllib.request
 from suite import hub, processes
 from suite.crowd import DEFLATE, Crowd
 from suite.report import Column, Scenario
+from suite.tricklers import Tricklers
 
 FRAME_EXTRA = 16  # of a frame of the hub on the default channel: header and "[127.0.0.1] "
 MIB = 1024
@@ -169,6 +170,35 @@ def two_workers(suite):
             "ratio": two["deliveries_per_second"] / one["deliveries_per_second"]}
 
 
+def honest_connect(port):
+    """Milliseconds until a client is in."""
+    began = time.monotonic()
+    with Crowd(port) as crowd:
+        crowd.connect(1)
+    return (time.monotonic() - began) * 1000
+
+
+def trickling(suite):
+    """Handshakes that send a byte a second; honest clients connect one after the other meanwhile."""
+    count, limit = (200, 3) if suite.quick else (5000, 10)
+    server, port, _ = start(suite, handshake_timeout=f"{limit}s")
+    try:
+        alone = sorted(honest_connect(port) for _ in range(100))
+        with Tricklers(port, count) as tricklers:
+            beside = []
+            while tricklers.open_count() > 0:
+                if tricklers.oldest_seconds() > 2 * limit:
+                    raise processes.Failed(f"{tricklers.open_count()} are still there")
+                tricklers.turn()
+                beside.append(honest_connect(port))
+        beside.sort()
+        return {"late": tricklers.longest - limit, "alone_ms": alone[len(alone) // 2],
+                "beside_ms": beside[len(beside) // 2], "p99_ms": beside[len(beside) * 99 // 100],
+                "honest": len(beside)}
+    finally:
+        suite.processes.stop(server)
+
+
 COMPARED = [Column("cpu_us", "CPU us/delivery", 2), Column("base_us", "base", 2),
             Column("ratio", "ratio", 3)]
 SCENARIOS = {
@@ -185,6 +215,10 @@ SCENARIOS = {
     "recover": ("10000 come back and recover 100 messages each; under 2 s of a core",
                 [Column("cpu_seconds", "CPU s", 2), Column("seconds", "s by the clock", 2)],
                 recover),
+    "handshakes": ("5000 handshakes of a byte a second; gone within the 10 s, honest ones unaffected",
+                   [Column("late", "s beyond the limit", 2), Column("honest", "honest clients"),
+                    Column("alone_ms", "p50 ms alone", 2), Column("beside_ms", "p50 ms beside", 2),
+                    Column("p99_ms", "p99 ms beside", 2)], trickling),
     "workers": ("2 workers on the load generator's two cores, base: 1 worker; as it is",
                 [Column("deliveries_per_second", "deliveries/s"),
                  Column("one_worker", "1 worker"), Column("ratio", "ratio", 2)], two_workers),
