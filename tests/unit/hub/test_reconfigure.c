@@ -168,6 +168,7 @@ static void many_clients_follow_in_parts(void **state) {
     for (size_t i = 0; i < MANY; i++)
         clients[i] = join("a");
     wait_until(hub_count(clients) == MANY);
+    call_on(0, do_nothing, NULL);
     test_channel.presence = true;
     call_on(0, follow_in_turns, &round);
     assert_int_equal(round.members[0], 100);
