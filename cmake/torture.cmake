@@ -4,7 +4,14 @@ file(GLOB torture_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/torture/*.
 add_executable(torture ${torture_sources})
 set_target_properties(torture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_include_directories(torture PRIVATE ${CMAKE_SOURCE_DIR}/src/app)
-target_compile_definitions(torture PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+# How many blocks wolfSSL may lose in a run: torture.c says which. 5.5.4 was watched at every site;
+# for later ones, which were not, the bound is wider.
+set(tls_loses_most 8)
+if(wolfssl_VERSION VERSION_LESS_EQUAL 5.5.4)
+    set(tls_loses_most 6)
+endif()
+target_compile_definitions(torture PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+                           TLS_LOSES_MOST=${tls_loses_most})
 target_link_libraries(torture PRIVATE app dependency::zlib)
 add_test(NAME torture COMMAND torture --shallow)
 set_tests_properties(torture PROPERTIES TIMEOUT 300 LABELS torture)

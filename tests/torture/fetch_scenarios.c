@@ -181,9 +181,9 @@ static void act_fetch_many(void) {
     fetch(url);
 }
 
-/* Up to four names with their texts, or as many entries: see __lsan_default_suppressions(). */
+/* What the TLS library may lose of a certificate, or of a key share: see torture.c. */
 static void prepare_https(void) {
-    torture_allow_lost_blocks(8);
+    torture_allow_lost_blocks(TLS_LOSES_MOST);
     open_session();
     snprintf(url, sizeof url, "https://127.0.0.1:%u/",
              tls_peers_listen(plain_answer, sizeof plain_answer - 1));

@@ -387,12 +387,12 @@ static void verify_events(void) {
 static struct tls_identities *identities;
 static struct pool *pool;
 
-/* Up to four entries of a key share, and names of certificates: see torture.c. */
+/* What the TLS library may lose of a certificate, or of a key share: see torture.c. */
 static void prepare_secure(void) {
     static const struct http_listening secure = {.secure = true};
     struct hub_options with = options;
     struct tls_detail detail;
-    torture_allow_lost_blocks(8);
+    torture_allow_lost_blocks(TLS_LOSES_MOST);
     peers_prepare_tls(tls_peers_authority());
     const struct tls_server_options files = {certificate_path("good.pem"),
                                              certificate_path("good.key")};
