@@ -39,7 +39,7 @@ class Job:
         self.curl_config = self.write(suite, "curl.config", "".join(
             f'url = "{url}"\noutput = "/dev/null"\n' for url in self.urls))
         self.config = self.write(suite, "fetch.json", json.dumps({"fetch": {
-            "concurrency": 100, "per_host": 100,
+            "concurrency": 100, "per_host": 100, "max_body": "64MiB",
             "authorities": nginx.certificate, "urls": self.urls}}))
 
     @staticmethod

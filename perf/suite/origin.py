@@ -53,9 +53,9 @@ def page(size):
 
 
 class Nginx:
-    """Debian's nginx as one process, serving /p1k.html (1023 bytes), /p16k.html and /p16m.html."""
+    """Debian's nginx as one process, serving /p1k.html (1023 bytes), /p16k.html, /p16m.html, /p64m.html."""
 
-    SIZES = {"p1k": 1023, "p16k": 16384, "p16m": 16 << 20}
+    SIZES = {"p1k": 1023, "p16k": 16384, "p16m": 16 << 20, "p64m": 64 << 20}
 
     def __init__(self, suite):
         self.suite = suite
