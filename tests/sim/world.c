@@ -20,13 +20,10 @@
 enum {
     STEPS_MOST = 400000,
     CALM_SECONDS = 150, /* within which everything must have come right */
-    /* A redirect waits once more for a slot, and others may keep theirs for three attempts each. */
-    LONG_TOTAL_SECONDS = 8 * 3 * 5,
-    LONG_CALM_SECONDS = 3 * 4 * LONG_TOTAL_SECONDS,
+    LONG_CALM_SECONDS = 3 * 4 * WORLD_LONG_TOTAL_SECONDS,
     CALM_CLIENTS = 2, /* on each of two channels, and a monitor */
     CALM_MESSAGES = 2,
-    STOP_SECONDS = 8, /* shutdown_timeout, and what is given on top */
-    STOP_GRACE_SECONDS = 2,
+    STOP_GRACE_SECONDS = 2, /* on top of shutdown_timeout */
 };
 
 /* Blocks that are alive. */
@@ -58,91 +55,10 @@ bool world_may_be_short(const struct world *world) {
 
 /* ---- the config ------------------------------------------------------------------------------ */
 
-static void append_urls(struct world *world, struct buffer *text) {
-    for (size_t i = 0; i < world->url_count; i++)
-        buffer_format(text, "%s\"%s\"", i == 0 ? "" : ", ", world->urls[i].text);
-}
-
-static void append_channel(struct world *world, struct buffer *text, const char *name,
-                           const char *publish) {
-    struct sim *sim = world->sim;
-    static const unsigned messages[] = {8, 8, 10000};
-    buffer_format(
-        text,
-        "\"%s\": {\"publish\": \"%s\", \"presence\": %s, \"retain\": {\"bytes\": \"64KiB\", "
-        "\"messages\": %u, \"age\": \"%s\"}}",
-        name, publish, world->presence ? "true" : "false", messages[sim_below(sim, 3)],
-        sim_below(sim, 3) == 0 ? "2s" : "1h");
-}
-
-static void append_listeners(struct world *world, struct buffer *text) {
-    const char *proxied = world->proxied ? "true" : "false";
-    buffer_format(text,
-                  "\"hub\": {\"listen\": [{\"address\": \"localhost:8765\", "
-                  "\"proxy_protocol\": %s}",
-                  proxied);
-    if (world->under_tls)
-        buffer_format(text,
-                      ", {\"address\": \"localhost:8766\", \"plain\": true, "
-                      "\"proxy_protocol\": %s}], "
-                      "\"tls\": {\"certificate\": \"" TEST_DATA "/tls/good.pem\", "
-                      "\"key\": \"" TEST_DATA "/tls/good.pem\", \"more\": [{"
-                      "\"certificate\": \"" TEST_DATA "/tls/wrong.pem\", "
-                      "\"key\": \"" TEST_DATA "/tls/wrong.pem\"}]}, ",
-                      proxied);
-    else
-        buffer_append_text(text, "], ");
-}
-
-static void write_config(struct world *world, struct buffer *text) {
-    struct sim *sim = world->sim;
-    static const char *const drains[] = {"0s", "0s", "0s", "1s", "8s"};
-    static const char *const slow_readers[] = {"close", "close", "skip", "latest"};
-    unsigned connections = world->crowded ? 4 : 64;
-    buffer_format(text, "{\"workers\": %u, \"shutdown_timeout\": \"%us\", \"drain\": \"%s\", ",
-                  world->worker_count, (unsigned)STOP_SECONDS,
-                  drains[sim_below(sim, sizeof drains / sizeof *drains)]);
-    buffer_append_text(text, "\"fetch\": {\"urls\": [");
-    append_urls(world, text);
-    buffer_format(text,
-                  "], \"authorities\": \"" TEST_DATA "/tls/root.pem\", "
-                  "\"every\": \"3s\", \"backoff\": 0, \"private_addresses\": \"%s\", "
-                  "\"concurrency\": %u, \"per_host\": %u, "
-                  "\"max_body\": \"64KiB\", \"timeout\": {\"total\": \"%us\", "
-                  "\"attempt\": \"5s\", \"connect\": \"2s\", \"dns\": \"2s\", "
-                  "\"read\": \"3s\"}}, ",
-                  world->strict ? "never" : "always", (unsigned)(1 + sim_below(sim, 8)),
-                  (unsigned)(1 + sim_below(sim, 3)),
-                  world->redirects ? (unsigned)LONG_TOTAL_SECONDS : 6U);
-    if (world->by_proxy) {
-        text->size -= 3; /* back into "fetch" */
-        buffer_format(text, ", \"proxy\": \"%s\"}, ", forward_url());
-    }
-    buffer_format(text, "\"hash\": {\"inline_below\": %u}, ", sim_below(sim, 2) == 0 ? 0U : 1024U);
-    append_listeners(world, text);
-    buffer_format(text,
-                  "\"auth\": {\"jwt_secret_file\": \"" TEST_DATA
-                  "/token/secret\"}, \"trusted_proxies\": \"203.0.113.%u\", "
-                  "\"max_message\": \"4KiB\", \"handshake_timeout\": \"5s\", "
-                  "\"ping_interval\": \"4s\", \"ping_timeout\": \"4s\", "
-                  "\"close_timeout\": \"2s\", \"slow_reader\": \"%s\", "
-                  "\"limits\": {\"connections\": %u, \"accepts_per_second\": %u, "
-                  "\"per_address\": 1, \"messages_per_second\": 5, "
-                  "\"controls_per_second\": 16}, \"channels\": {",
-                  (unsigned)SIM_PROXY_HOST, slow_readers[sim_below(sim, 4)], connections,
-                  world->crowded ? 2 : 0);
-    append_channel(world, text, "chat", "anyone");
-    buffer_append_text(text, ", ");
-    append_channel(world, text, "news", "anyone");
-    buffer_append_text(text, ", ");
-    append_channel(world, text, "results", "token");
-    buffer_append_text(text, "}}, \"log\": {\"level\": \"error\", \"format\": \"json\"}}");
-}
-
 static bool load_config(struct world *world) {
     struct buffer text = {0};
     struct config_errors errors = {0};
-    write_config(world, &text);
+    world_write_config(world, &text);
     enum error error =
         config_load_text(&world->config, "sim.json", buffer_bytes(&text), NULL, &errors);
     if (error != ERROR_NONE)
@@ -462,10 +378,10 @@ static void run_stop(struct world *world) {
     ask_to_stop(world);
     uint64_t from =
         world->asked_to_stop > world->calm_since ? world->asked_to_stop : world->calm_since;
-    uint64_t until = from + (STOP_SECONDS + STOP_GRACE_SECONDS) * SECOND;
+    uint64_t until = from + (WORLD_STOP_SECONDS + STOP_GRACE_SECONDS) * SECOND;
     if (!run_until(world, until, has_stopped))
         world_fail(world, "the service has not stopped after %d s",
-                   (int)(STOP_SECONDS + STOP_GRACE_SECONDS));
+                   (int)(WORLD_STOP_SECONDS + STOP_GRACE_SECONDS));
 }
 
 /* ---- what was seen --------------------------------------------------------------------------- */

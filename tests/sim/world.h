@@ -155,6 +155,14 @@ struct verdict {
     uint64_t struck[SIM_FAULT_COUNT];
 };
 
+/* world_config.c */
+enum {
+    WORLD_STOP_SECONDS = 8, /* shutdown_timeout */
+    /* A redirect waits once more for a slot, and others may keep theirs for three attempts each. */
+    WORLD_LONG_TOTAL_SECONDS = 8 * 3 * 5,
+};
+void world_write_config(struct world *world, struct buffer *text);
+
 /* Runs a seed. Bit n of `without` keeps fault n off. `trace` may be NULL. */
 void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *tally,
                struct verdict *verdict);
