@@ -79,7 +79,7 @@ ringcast_fuzz(line_editor app LENGTH 300 COVERS src/app/chat_line_editor.c)
 ringcast_fuzz(command hub LIBRARIES json COVERS src/hub/command.c)
 ringcast_fuzz(token token LIBRARIES dependency::nettle
               COVERS src/token/token.c src/token/claims.c src/token/base64url.c)
-ringcast_fuzz(hop fetch COVERS src/fetch/hop.c)
+ringcast_fuzz(hop fetch COVERS src/fetch/hop.c src/fetch/bad_port.c)
 ringcast_fuzz(address_policy net LENGTH 200 COVERS src/net/address_policy.c src/net/address.c)
 
 file(GLOB session_sources ${CMAKE_SOURCE_DIR}/tests/sim/*.c)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "bad_port.h"
 #include "base/map.h"
 #include "http/writer.h"
 
@@ -81,6 +82,11 @@ static void step(struct hop *hop, int status, const struct url *url) {
     hop->count++;
 }
 
+/* Whoever runs a page cannot make a mail server or a database read what is asked. */
+static bool leads_astray(const struct hop *hop, const struct url *url) {
+    return port_is_bad(url->port) && !url_origin_equal(&hop->url, url);
+}
+
 enum error hop_follow(struct hop *hop, int status, struct bytes location, unsigned limit,
                       bool may_repeat) {
     bool repeated = false;
@@ -92,6 +98,10 @@ enum error hop_follow(struct hop *hop, int status, struct bytes location, unsign
         error = url_parse(&url, location, &hop->url);
     if (error != ERROR_NONE)
         return error == ERROR_NO_MEMORY ? error : ERROR_REDIRECT_INVALID;
+    if (leads_astray(hop, &url)) {
+        url_fini(&url);
+        return ERROR_REDIRECT_INVALID;
+    }
     step(hop, status, &url);
     error = mark_seen(hop, &repeated);
     return error == ERROR_NONE && repeated && !may_repeat ? ERROR_REDIRECT_LOOP : error;

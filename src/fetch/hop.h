@@ -5,6 +5,7 @@
  * The rules are those of the fetch standard (https://fetch.spec.whatwg.org/#http-redirect-fetch):
  *   303, and POST on 301 or 302, become GET without the body; 307 and 308 repeat the request
  *   at the first step to another origin every field that may be a secret stays behind, for good
+ *   no step leads to another origin at a port of another protocol
  */
 #ifndef RINGCAST_FETCH_HOP_H
 #define RINGCAST_FETCH_HOP_H
@@ -34,8 +35,8 @@ bool hop_is_redirect(int status);
 /*
  * Goes where a redirect leads: `location` is the field's value. ERROR_REDIRECT_LIMIT: more than
  * `limit`. ERROR_REDIRECT_LOOP: this was asked before, and `may_repeat` does not allow it.
- * ERROR_REDIRECT_INVALID: to no http or https URL. ERROR_NO_MEMORY. After an error the fetch has to
- * end. A user name or password in the location is dropped.
+ * ERROR_REDIRECT_INVALID: to no http or https URL, or to a bad port. ERROR_NO_MEMORY. After an
+ * error the fetch has to end. A user name or password in the location is dropped.
  */
 enum error hop_follow(struct hop *hop, int status, struct bytes location, unsigned limit,
                       bool may_repeat);

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "bad_port.h"
 #include "fuzz.h"
 #include "hop.h"
 #include "url_reference.h"
@@ -101,7 +102,9 @@ static bool follow(struct hop *hop, struct model *model, int status, struct byte
                                        : REF_URL_FAILURE;
     if (expected == REF_URL_UNJUDGED)
         return false;
-    if (expected == REF_URL_FAILURE) {
+    bool astray = expected == REF_URL_GOOD && !same_origin(&model->url, &to) &&
+                  port_is_bad((uint16_t)port_of(&to));
+    if (expected == REF_URL_FAILURE || astray) {
         FUZZ_CHECK(error == ERROR_REDIRECT_INVALID);
         return false;
     }

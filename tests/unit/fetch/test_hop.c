@@ -151,6 +151,30 @@ static void test_only_http_and_https_are_followed(void **state) {
         assert_int_equal(follow(302, locations[i]), ERROR_REDIRECT_INVALID);
 }
 
+/* A URL that was asked for may have any port, and a redirect may stay there. */
+static void test_ports_of_other_protocols_are_not_followed(void **state) {
+    static const char *const bad[] = {"http://example.org:22/",     "https://example.org:25/",
+                                      "http://other.example:6667/", "http://example.org:10080/",
+                                      "http://example.org:0/",      "http://example.org:1/"};
+    static const char *const good[] = {"http://example.org:8080/", "http://example.org:6380/",
+                                       "http://example.org:24/",   "http://example.org:65535/",
+                                       "https://example.org/",     "http://example.org/x"};
+    (void)state;
+    start("http://example.org/", "", "");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(follow(302, bad[i]), ERROR_REDIRECT_INVALID);
+    assert_at("http://example.org/");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(follow(302, good[i]), ERROR_NONE);
+}
+
+static void test_a_bad_port_that_was_asked_for(void **state) {
+    (void)state;
+    start("http://example.org:6000/", "", "");
+    assert_int_equal(follow(302, "/there"), ERROR_NONE);
+    assert_int_equal(follow(302, "http://other.example:6000/"), ERROR_REDIRECT_INVALID);
+}
+
 static void test_a_password_in_a_location_is_not_shown(void **state) {
     (void)state;
     start("http://example.org/", "", "");
@@ -231,6 +255,8 @@ int main(void) {
         hop_test(test_a_circle_may_be_allowed),
         hop_test(test_the_limit),
         hop_test(test_only_http_and_https_are_followed),
+        hop_test(test_ports_of_other_protocols_are_not_followed),
+        hop_test(test_a_bad_port_that_was_asked_for),
         hop_test(test_a_password_in_a_location_is_not_shown),
         hop_test(test_a_step_down_from_https_is_noted),
         hop_test(test_secrets_stay_with_their_origin_for_good),
