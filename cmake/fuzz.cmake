@@ -108,4 +108,5 @@ target_compile_definitions(fuzz_session PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/t
 include(${CMAKE_SOURCE_DIR}/cmake/simulation_probes.cmake)
 target_link_options(fuzz_session PRIVATE ${SIMULATION_PROBES})
 target_include_directories(fuzz_session PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim
-                                                ${CMAKE_SOURCE_DIR}/src/hub)
+                                                ${CMAKE_SOURCE_DIR}/src/hub
+                                                ${CMAKE_SOURCE_DIR}/src/net)

@@ -207,6 +207,7 @@ typedef void sim_changed(void *context, struct sim_socket *socket);
 struct sim_peer_state {
     bool connected; /* has been */
     bool ended;     /* the other side has sent its end, and everything before it was read */
+    bool gone;      /* … and takes nothing any more */
     bool failed;    /* refused, reset */
     size_t readable;
     size_t writable;
@@ -219,6 +220,9 @@ struct sim_socket *sim_peer_connect(struct sim *sim, const struct sockaddr *from
 /* Waits for connections from the machine: `accepted` gets each, with this `context`. */
 struct sim_socket *sim_peer_listen(struct sim *sim, const struct sockaddr *address,
                                    sim_changed *accepted, void *context);
+
+/* From now on connections to the address are neither taken nor refused, until they time out. */
+void sim_peer_ignore(struct sim *sim, const struct sockaddr *address);
 
 /* Who hears of the socket from now on. */
 void sim_peer_watch(struct sim_socket *socket, sim_changed *changed, void *context);

@@ -35,7 +35,7 @@ struct sim_server {
 
 struct sim_entry; /* an operation in the kernel: sim_ring.c */
 
-enum { KINDS_KEPT = 1 << 16 };
+enum { KINDS_KEPT = 1 << 16, BLACK_HOLE_SECONDS = 127 };
 
 struct sim {
     uint64_t now;
@@ -147,6 +147,7 @@ struct sim_socket {
     uint64_t last_arrival; /* pieces keep their order */
     uint64_t latency;      /* one way */
     /* a listener */
+    bool silent;              /* takes nobody, and refuses nobody */
     struct list_node backlog; /* sockets by `queued` */
     struct list_node queued;
     struct list_node waiting; /* entries of rings */

@@ -22,6 +22,10 @@ struct sim_socket *sim_peer_listen(struct sim *sim, const struct sockaddr *addre
     return socket;
 }
 
+void sim_peer_ignore(struct sim *sim, const struct sockaddr *address) {
+    sim_peer_listen(sim, address, NULL, NULL)->silent = true;
+}
+
 void sim_peer_watch(struct sim_socket *socket, sim_changed *changed, void *context) {
     socket->changed = changed;
     socket->context = context;
@@ -35,6 +39,7 @@ struct sim_peer_state sim_peer_state(const struct sim_socket *socket) {
     };
     const struct sim_piece *first = socket->first;
     state.ended = socket->ended || (first != NULL && first->arrived && first->end);
+    state.gone = socket->connected && socket->other == NULL;
     if (socket->connected && !socket->broken && !socket->shut)
         state.writable = socket->other == NULL ? 1
                          : socket->other->under_way < socket->other->window

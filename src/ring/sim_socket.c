@@ -292,6 +292,10 @@ static void request_arrives(struct sim *sim, void *subject, uint64_t detail) {
     struct sim_socket *client = subject;
     int number = (int)detail;
     struct sim_socket *listener = number == 0 ? find_listener(sim, &client->remote) : NULL;
+    if (listener != NULL && listener->silent) {
+        sim_at(sim, sim->now + BLACK_HOLE_SECONDS * SECOND, request_arrives, client, ETIMEDOUT);
+        return;
+    }
     if (!client->closed && listener != NULL && backlog_size(listener) < BACKLOG) {
         join_ends(client, listener);
     } else if (!client->closed) {

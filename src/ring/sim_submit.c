@@ -4,8 +4,6 @@
 #include "base/clock.h"
 #include "sim_entry.h"
 
-enum { BLACK_HOLE_SECONDS = 127 };
-
 /* ---- submitting ------------------------------------------------------------------------------ */
 
 /* An operation that can be done at once may have been done before its cancel came. */

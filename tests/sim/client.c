@@ -232,8 +232,9 @@ static void act(void *context) {
         client_say_falsified(client);
         break;
     default:
-        break;
+        return;
     }
+    client->acted = true;
 }
 
 void client_publish(struct client *client, unsigned count) {
@@ -268,8 +269,36 @@ static void received(struct link *link) {
         act_later(client);
 }
 
+static void over(struct link *link);
+
+/* Takes no end for an answer. */
+static void talk_on(void *context) {
+    struct client *client = context;
+    if (!link_is_open(&client->link))
+        return;
+    struct sim_peer_state state = sim_peer_state(client->link.socket);
+    if (!state.gone && !state.failed && state.writable > 0)
+        world_saw(client->world, SOMETIMES_DATA_BEHIND_END);
+    client_send_frame(client, 0x80 | FRAME_TEXT, bytes_of("and another thing"));
+    if (--client->talks_left > 0 && !state.failed)
+        sim_after(client->link.sim, sim_below(client->link.sim, SECOND / 2), talk_on, client);
+    else
+        over(&client->link);
+}
+
+static bool talks_on(struct client *client) {
+    if (client->talks_left == 0 || client->link.failed)
+        return false;
+    if (!client->told_end)
+        sim_after(client->link.sim, sim_below(client->link.sim, SECOND / 2), talk_on, client);
+    client->told_end = true;
+    return true;
+}
+
 static void over(struct link *link) {
     struct client *client = client_of(link);
+    if (talks_on(client))
+        return;
     client_check_tls(client);
     client->failed = !client->heard_close;
     link_close(link);
@@ -291,6 +320,16 @@ static void opened(struct link *link) {
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
+
+/* The first of each run at the byte whose turn it is. */
+static void cut_somewhere(struct client *client) {
+    struct sim *sim = client->link.sim;
+    uint64_t seed = client->world->seed;
+    client->link.cut_at = sim_below(sim, client->secure ? 1400 : 700);
+    client->link.cut = (enum link_cut)sim_below(sim, CUT_KINDS);
+    if (client->number == 0)
+        client->link.cut_at = seed % CUT_AT_EVERY_BYTE;
+}
 
 static void set_pace(struct client *client) {
     struct sim *sim = client->link.sim;
@@ -315,8 +354,10 @@ static void set_pace(struct client *client) {
         sim_peer_set_window(link->socket, 500);
         break;
     case CLIENT_CUT:
-        link->cut_at = sim_below(sim, client->secure ? 1400 : 700);
-        link->cut = (enum link_cut)sim_below(sim, CUT_KINDS);
+        cut_somewhere(client);
+        break;
+    case CLIENT_CLOSING:
+        client->talks_left = (unsigned)sim_below(sim, 4);
         break;
     default:
         break;

@@ -50,6 +50,9 @@ enum { CLIENT_EVERYWHERE = CLIENT_UNAWARE };
 
 enum { MESSAGES_MAX = 40, CLIENTS_MAX = 16 };
 
+/* Of the handshake and the first frame: each of them is somewhere the last one. */
+enum { CUT_AT_EVERY_BYTE = 192 };
+
 /* What a watcher knows of a member. */
 struct known {
     uint64_t id;
@@ -75,6 +78,9 @@ struct client {
     unsigned channel;
     bool calm; /* came when faults were off */
     bool upgraded, refused;
+    bool acted; /* its kind's last deed is done, where it has one */
+    bool told_end;
+    unsigned talks_left;  /* then: a stubborn one says so much all the same */
     bool secure;          /* under TLS */
     bool will_be_deaf;    /* when its handshakes are over, or at once */
     bool has_token;       /* which ends soon */

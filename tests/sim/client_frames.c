@@ -167,6 +167,7 @@ static void take_frame(struct client *client, const struct frame_header *header,
         break;
     case FRAME_PING:
         world_saw(world, SOMETIMES_CLIENT_PINGED);
+        client->acted |= client->kind == CLIENT_MUTE;
         if (client->kind != CLIENT_MUTE && !client->said_close)
             client_send_frame(client, 0x80 | FRAME_PONG, payload);
         break;

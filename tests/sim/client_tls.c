@@ -33,6 +33,12 @@ void client_babble(struct client *client) {
         record[3] = (uint8_t)((size - 5) >> 8);
         record[4] = (uint8_t)(size - 5);
     }
+    if (size >= 9 && sim_below(sim, 2) == 0) { /* a ClientHello of that size, and nonsense in it */
+        record[5] = 1;
+        record[6] = 0;
+        record[7] = (uint8_t)((size - 9) >> 8);
+        record[8] = (uint8_t)(size - 9);
+    }
     link_write_plain(&client->link, record, size);
 }
 

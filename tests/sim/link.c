@@ -59,6 +59,7 @@ static void read_rested(void *context) {
 
 static void make_cut(struct link *link) {
     link->cut_done = true;
+    link->cut_inside = link->sent > 0 && link->sent < link->out.size;
     if (link->cut == CUT_SHUTDOWN)
         sim_peer_shutdown(link->socket);
     else if (link->cut == CUT_CLOSE)
@@ -138,6 +139,7 @@ void link_pump(struct link *link) {
     struct sim_peer_state state = sim_peer_state(link->socket);
     if ((state.ended || state.failed) && (state.readable == 0 || link->deaf)) {
         link->ended = true;
+        link->failed = state.failed;
         link->over(link);
         return;
     }

@@ -34,7 +34,9 @@ struct link {
     size_t cut_at; /* SIZE_MAX: nowhere */
     enum link_cut cut;
     bool cut_done;
-    bool ended; /* the other side's end was seen */
+    bool cut_inside; /* … in the middle of what was to be sent */
+    bool ended;      /* the other side's end was seen */
+    bool failed;     /* … and it was a reset */
     bool write_rests, read_rests;
     void (*received)(struct link *link); /* something is in `in` */
     void (*over)(struct link *link);     /* ended, or failed: the callee closes */

@@ -1,7 +1,7 @@
 /*
  * The program's last ways around the seam, closed: libraries (c-ares, wolfSSL) read the C library's
- * clocks and the system's random numbers, and the hash tables' secret comes from getrandom(). These
- * definitions stand in front of the C library's for the whole program.
+ * clocks (machine_clocks.c) and the system's random numbers, and the hash tables' secret comes from
+ * getrandom(). These definitions stand in front of the C library's for the whole program.
  */
 #include "machine.h"
 
@@ -12,49 +12,17 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-
-static const struct sim *current;
 static uint64_t drawn;         /* random numbers, in this run */
 static int random_source = -1; /* the descriptor of /dev/urandom, while it is open */
 
 void machine_use(const struct sim *sim) {
-    current = sim;
+    machine_use_clocks(sim);
     drawn = 0;
 }
 
 #define VISIBLE __attribute__((visibility("default")))
-
-VISIBLE int clock_gettime(clockid_t which, struct timespec *now) {
-    if (current == NULL)
-        return (int)syscall(SYS_clock_gettime, which, now);
-    uint64_t time = which == CLOCK_REALTIME ? sim_wall(current) : sim_now(current);
-    now->tv_sec = (time_t)(time / SECOND);
-    now->tv_nsec = (long)(time % SECOND);
-    return 0;
-}
-
-VISIBLE int gettimeofday(struct timeval *now, void *zone) {
-    struct timespec time;
-    (void)zone;
-    clock_gettime(CLOCK_REALTIME, &time);
-    *now = (struct timeval){time.tv_sec, time.tv_nsec / 1000};
-    return 0;
-}
-
-VISIBLE time_t time(time_t *out) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (out != NULL)
-        *out = now.tv_sec;
-    return now.tv_sec;
-}
-
-/* ---- random numbers -------------------------------------------------------------------------- */
 
 /* The same bytes in every process, so that a seed means the same in all of them. */
 VISIBLE ssize_t getrandom(void *out, size_t size, unsigned flags) {

@@ -1,4 +1,4 @@
-/* Which simulated machine's clocks the C library's functions read; see machine.c. */
+/* Which simulated machine's clocks and random numbers the C library's functions read. */
 #ifndef RINGCAST_TEST_SIM_MACHINE_H
 #define RINGCAST_TEST_SIM_MACHINE_H
 
@@ -6,5 +6,8 @@
 
 /* NULL: the real ones. */
 void machine_use(const struct sim *sim);
+
+/* The clocks alone, for a program that has machine_clocks.c and not machine.c. */
+void machine_use_clocks(const struct sim *sim);
 
 #endif

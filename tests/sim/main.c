@@ -141,6 +141,47 @@ static bool is_kind_out_of_reach(const char *kind) {
     return strcmp(kind, "url") == 0 || strcmp(kind, "save") == 0;
 }
 
+static const char *const client_names[] = {
+#define CLIENT_NAME_ROW(name) #name,
+    CLIENT_TABLE(CLIENT_NAME_ROW)
+#undef CLIENT_NAME_ROW
+};
+
+static const char *const page_names[] = {
+#define PAGE_NAME_ROW(name, may, must) #name,
+    PAGE_TABLE(PAGE_NAME_ROW)
+#undef PAGE_NAME_ROW
+};
+
+static const char *const host_names[] = {
+#define HOST_NAME_ROW(name, can) #name,
+    HOST_TABLE(HOST_NAME_ROW)
+#undef HOST_NAME_ROW
+};
+
+/* Every byte, and a line for those only at which it never happened. */
+static void report_cuts(const struct sightings *tally, bool all) {
+    uint64_t fewest = UINT64_MAX;
+    char number[12];
+    for (unsigned i = 0; i < CUT_AT_EVERY_BYTE; i++) {
+        snprintf(number, sizeof number, "%u", i);
+        report_row("end of a client at byte", number, tally->cuts[i], false);
+        fewest = tally->cuts[i] < fewest ? tally->cuts[i] : fewest;
+    }
+    if (fewest > 0)
+        report_row("ends of clients", "at each byte, at least", fewest, all);
+}
+
+static void report_peers(const struct sightings *tally, bool all) {
+    for (unsigned i = 0; i < CLIENT_KINDS; i++)
+        report_row("client", client_names[i], tally->clients[i], all);
+    for (unsigned i = 0; i < HOST_KINDS; i++)
+        report_row("host", host_names[i], tally->hosts[i], all);
+    for (unsigned i = 0; i < PAGE_KINDS; i++)
+        report_row("page", page_names[i], tally->pages[i], all);
+    report_cuts(tally, all);
+}
+
 static void report_tally(const struct sightings *tally, bool all) {
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
         report_row("fault", sim_fault_name((enum sim_fault)i), tally->faults[i], all);
@@ -152,6 +193,7 @@ static void report_tally(const struct sightings *tally, bool all) {
             report_row("fetch error", fetch_error_kind_at(i), tally->kinds[i], all);
     for (unsigned i = 0; i < SOMETIMES_COUNT; i++)
         report_row("sometimes", sometimes_texts[i], tally->sometimes[i], all);
+    report_peers(tally, all);
 }
 
 /* ---- many seeds ------------------------------------------------------------------------------ */

@@ -27,7 +27,8 @@ static const struct {
 };
 
 bool url_must_succeed(const struct url_plan *plan) {
-    return pages[plan->page].must && hosts[plan->host].can && !plan->refused && !plan->forbidden;
+    return pages[plan->page].must && hosts[plan->host].can && !plan->refused && !plan->forbidden &&
+           !plan->rebinds;
 }
 
 bool url_may_succeed(const struct url_plan *plan) {
@@ -53,10 +54,12 @@ void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number) 
     plan->page =
         (enum page_kind)sim_below(sim, sim_below(sim, 2) == 0 ? PAGE_STALE + 1 : PAGE_KINDS);
     plan->host = (enum host_kind)sim_below(sim, sim_below(sim, 2) == 0 ? HOST_SIX + 1 : last + 1);
-    plan->secure = plan->host >= HOST_WRONG ||
-                   (world->secure && hosts[plan->host].can && sim_below(sim, 2) == 0);
+    plan->secure = plan->host >= HOST_WRONG || (world->secure && hosts[plan->host].can &&
+                                                plan->host != HOST_LATE && sim_below(sim, 2) == 0);
     plan->refused = plan->secure && world->by_proxy && world->proxy_refuses;
-    plan->forbidden = world->strict && (hosts[plan->host].can || plan->host >= HOST_WRONG);
+    plan->rebinds = world->strict && plan->host == HOST_CHANGING;
+    plan->forbidden =
+        world->strict && !plan->rebinds && (hosts[plan->host].can || plan->host >= HOST_WRONG);
     char host[16];
     size_t size = 0;
     for (const char *at = hosts[plan->host].name; *at != '\0'; at++)
@@ -124,6 +127,7 @@ static void append_answer(struct visit *visit, enum page_kind page, unsigned num
     struct sim *sim = visit->world->sim;
     struct buffer body = {0};
     append_body(&body, page, number);
+    visit->world->tally->pages[page]++;
     visit->link.write_piece = 0;
     visit->link.write_delay = 0;
     visit->abrupt = page == PAGE_ABRUPT;
@@ -221,11 +225,18 @@ static size_t puzzled_size(const char *answer) {
 
 /* ---- visits ---------------------------------------------------------------------------------- */
 
+static void end_own_side(struct visit *visit) {
+    visit->half_closed = true;
+    sim_peer_shutdown(visit->link.socket);
+}
+
 /* `drained` calls again when the goodbye is out. */
 static void hang_up(struct visit *visit) {
     bool silent = visit->link.tls == NULL || visit->abrupt || visit->said_goodbye;
     visit->said_goodbye = true;
-    if (silent)
+    if (silent && visit->half_closes)
+        end_own_side(visit);
+    else if (silent)
         link_close(&visit->link);
     else
         link_say_goodbye(&visit->link);
@@ -290,6 +301,9 @@ static void received(struct link *link) {
 }
 
 static void over(struct link *link) {
+    const struct visit *visit = (const struct visit *)link;
+    if (visit->half_closed && !sim_peer_state(link->socket).failed)
+        world_saw(visit->world, SOMETIMES_ORIGIN_HALF_CLOSED);
     link_close(link);
 }
 
@@ -306,10 +320,18 @@ static void accepted(void *context, struct sim_socket *socket) {
     link_init(&visit->link, world->sim, received, over);
     visit->link.drained = drained;
     visit->puzzled = port->puzzled;
+    visit->half_closes = sim_below(world->sim, 2) == 0;
+    if (port->forbidden)
+        world_fail(world, "an address is fetched from that is forbidden");
     if (port->certificate != NULL)
         link_serve_tls(&visit->link, port->certificate);
     link_take(&visit->link, socket);
     link_pump(&visit->link);
+}
+
+static bool is_public(const struct sockaddr *address) {
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+    return address->sa_family == AF_INET && v4->sin_addr.s_addr == htonl(SIM_PUBLIC_HOST);
 }
 
 void origins_listen(struct world *world, const struct sockaddr *address, enum host_kind host,
@@ -317,6 +339,7 @@ void origins_listen(struct world *world, const struct sockaddr *address, enum ho
     struct origin_port *port = &world->origins.ports[world->origins.port_count++];
     port->world = world;
     port->puzzled = host_puzzled(host);
+    port->forbidden = world->strict && !is_public(address);
     port->certificate = secure ? host_certificate(host) : NULL;
     sim_peer_listen(world->sim, address, accepted, port);
 }

@@ -46,8 +46,9 @@ enum page_kind {
 /* ROW(constant, can it be resolved) */
 #define HOST_TABLE(ROW)                                                                \
     ROW(GOOD, true)                                                                    \
-    ROW(MANY, true)      /* eight addresses, most of them dead */                      \
+    ROW(MANY, true)      /* seven addresses: two silent, four dead */                  \
     ROW(CHANGING, true)  /* another one each time */                                   \
+    ROW(LATE, true)      /* is asked for twice before the answer comes */              \
     ROW(SIX, true)       /* IPv6 too */                                                \
     ROW(NOWHERE, false)  /* no such name */                                            \
     ROW(BROKEN, false)   /* the server fails */                                        \
@@ -76,16 +77,26 @@ enum host_kind {
 
 enum { URL_TEXT = 80, LIVE_ADDRESSES = 3 };
 
-/* The last bytes of the addresses of those who only speak https, in order. */
-enum { HOST_WRONG_BYTE = 11, HOST_ADDRESS_BYTE = HOST_WRONG_BYTE + HOST_ADDRESS - HOST_WRONG };
+/* 192.0.2.0, and what is no address of documentation, which all others are. */
+enum { SIM_ORIGINS_HOST = (int)0xc0000200, SIM_PUBLIC_HOST = 0x0b000001 };
+
+/* The last bytes of the addresses of those who only speak https, in order, and of who says nothing.
+ */
+enum {
+    HOST_WRONG_BYTE = 11,
+    HOST_ADDRESS_BYTE = HOST_WRONG_BYTE + HOST_ADDRESS - HOST_WRONG,
+    HOST_SILENT_BYTE = 101,
+};
 
 struct url_plan {
     char text[URL_TEXT];
     enum page_kind page;
     enum host_kind host;
-    bool secure;    /* https */
-    bool refused;   /* … behind a proxy that opens no way to it */
-    bool forbidden; /* its address is none that may be fetched from */
+    bool secure;                  /* https */
+    bool refused;                 /* … behind a proxy that opens no way to it */
+    bool forbidden;               /* its address is none that may be fetched from */
+    bool rebinds;                 /* … or not always */
+    bool fetched, forbidden_once; /* what has become of it so far */
     unsigned number;
     uint8_t digest[SHA256_SIZE]; /* of the whole body */
     uint64_t substance;          /* of what was printed last; 0: nothing, or not enough */
@@ -99,6 +110,8 @@ struct visit {
     bool hangs_up; /* when all is sent */
     bool abrupt;   /* … and under TLS without a word */
     bool said_goodbye;
+    bool half_closes; /* hangs up its own side only */
+    bool half_closed;
     const char *puzzled; /* what it answers to TLS, if it speaks none, or not ours */
 };
 
@@ -107,16 +120,31 @@ struct origin_port {
     struct world *world;
     const char *certificate; /* NULL: plain */
     const char *puzzled;
+    bool forbidden; /* nobody may come here */
 };
 
-enum { PORTS_MAX = 24 };
+/* An answer of the name server that waits. */
+struct late_answer {
+    struct sim *sim;
+    struct sockaddr_in to;
+    size_t size;
+    uint8_t data[64];
+};
+
+enum { PORTS_MAX = 26, LATE_ANSWERS_MAX = 64 };
 
 struct origins {
     struct visit *visits;
     struct origin_port ports[PORTS_MAX];
     size_t port_count;
-    unsigned answers; /* of the name server */
+    /* of the name server */
+    unsigned answers; /* … for a name that changes */
+    struct late_answer late[LATE_ANSWERS_MAX];
+    unsigned late_count;
 };
+
+/* The host whose name this text begins with. */
+bool host_find(struct bytes text, enum host_kind *host);
 
 /* Draws the URL `number`. */
 void url_plan_draw(struct url_plan *plan, struct world *world, unsigned number);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "names.h"
 #include "world.h"
 
 /* Results of URLs whose round began this long after the faults had ended must be good: names that
@@ -52,6 +53,12 @@ static void count_kind(struct world *world, const char *line) {
     }
 }
 
+static bool has_kind(const char *line, const char *kind) {
+    char words[60];
+    snprintf(words, sizeof words, "\"kind\":\"%s\"", kind);
+    return strstr(line, words) != NULL;
+}
+
 /* A success has the digest of the whole body, whatever happened on the way. */
 static void check_success(struct world *world, const struct url_plan *plan, const char *line) {
     char digest[SHA256_HEX_SIZE], expected[SHA256_HEX_SIZE + 16];
@@ -62,6 +69,24 @@ static void check_success(struct world *world, const struct url_plan *plan, cons
     else if (strstr(line, expected) == NULL)
         world_fail(world, "%s has another digest", plan->text);
     world_saw(world, SOMETIMES_FETCHED);
+}
+
+/* What became of it shows that its name was what its host's name is. */
+static void note_host(struct world *world, struct url_plan *plan, const char *line) {
+    bool good = strstr(line, "\"error\":null") != NULL;
+    world->tally->hosts[plan->host]++;
+    plan->fetched |= good;
+    plan->forbidden_once |= has_kind(line, "address");
+    if (good && plan->host == HOST_LATE)
+        world_saw(world, SOMETIMES_DNS_LATE);
+    if (good && plan->host == HOST_MANY && !world->by_proxy)
+        world_saw(world, SOMETIMES_DNS_MANY);
+    if (good && plan->host == HOST_CHANGING && names_changes(HOST_CHANGING) > 0)
+        world_saw(world, SOMETIMES_DNS_CHANGED);
+    if (plan->rebinds && plan->fetched && plan->forbidden_once)
+        world_saw(world, SOMETIMES_DNS_REBOUND);
+    if (plan->host == HOST_NOTHING && has_kind(line, "dns"))
+        world_saw(world, SOMETIMES_DNS_EMPTY);
 }
 
 /*
@@ -82,8 +107,8 @@ static bool is_nameless(const struct world *world, const char *line) {
            world_was_short_of_memory(world);
 }
 
-/* Why a URL of https whose host has something wrong must fail in peace; NULL: it need not say. */
-static const char *kind_in_peace(const struct url_plan *plan) {
+/* Why a URL whose host has something wrong must fail in peace; NULL: it need not say. */
+static const char *kind_in_peace(const struct world *world, const struct url_plan *plan) {
     static const char *const kinds[] = {
         "tls_wrong_name",   "tls_expired",      "tls_not_yet_valid",
         "tls_unknown_root", "tls_self_signed",  "tls",
@@ -92,16 +117,16 @@ static const char *kind_in_peace(const struct url_plan *plan) {
         return "address";
     if (plan->refused)
         return "proxy";
-    return plan->host >= HOST_WRONG ? kinds[plan->host - HOST_WRONG] : NULL;
+    if (plan->host >= HOST_WRONG)
+        return kinds[plan->host - HOST_WRONG];
+    if (world->by_proxy)
+        return NULL; /* which looks the names up */
+    if (plan->host == HOST_NOWHERE || plan->host == HOST_NOTHING)
+        return "dns";
+    return plan->host == HOST_QUIET ? "timeout" : NULL; /* others are tried again */
 }
 
-static bool has_kind(const char *line, const char *kind) {
-    char words[60];
-    snprintf(words, sizeof words, "\"kind\":\"%s\"", kind);
-    return strstr(line, words) != NULL;
-}
-
-static void check_line(struct world *world, const struct url_plan *plan, const char *line) {
+static void check_line(struct world *world, struct url_plan *plan, const char *line) {
     bool settled = world->calm && !world->asked_to_stop &&
                    world->round_ended > world->calm_since + SETTLED_SECONDS * SECOND;
     if (is_short(world, line))
@@ -114,11 +139,13 @@ static void check_line(struct world *world, const struct url_plan *plan, const c
         world_fail(world, "%s failed, and has a digest", plan->text);
     else if (settled && url_must_succeed(plan))
         world_fail(world, "%s failed in peace: %.300s", plan->text, line);
-    else if (settled && kind_in_peace(plan) != NULL && !has_kind(line, kind_in_peace(plan)))
+    else if (settled && kind_in_peace(world, plan) != NULL &&
+             !has_kind(line, kind_in_peace(world, plan)))
         world_fail(world, "%s failed for another reason: %.300s", plan->text, line);
     else if (strstr(line, "\"kind\":\"resources\"") != NULL && !world_may_be_short(world))
         world_fail(world, "%s failed without a shortage: %.300s", plan->text, line);
     count_kind(world, line);
+    note_host(world, plan, line);
 }
 
 static void end_round(struct world *world) {

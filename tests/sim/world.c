@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "machine.h"
+#include "names.h"
 #include "order.h"
 #include "output.h"
 #include "tls/context.h"
@@ -189,6 +190,10 @@ static void add_client(void *context) {
                   (kind == CLIENT_WATCHER && !world->presence);
     if (cannot)
         kind = CLIENT_HONEST;
+    if (number == 0) { /* one in each run: all together at every byte, see set_pace() */
+        kind = CLIENT_CUT;
+        channel = CHANNEL_CHAT;
+    }
     client_start(&world->clients[number], world, kind, number, channel);
 }
 
@@ -330,7 +335,7 @@ static bool run_until(struct world *world, uint64_t deadline, bool (*holds)(stru
 static void run_busy(struct world *world) {
     struct sim *sim = world->sim;
     uint64_t until = sim_now(sim) + (3 + sim_below(sim, 12)) * SECOND;
-    size_t clients = 2 + sim_below(sim, CLIENTS_MAX - 2 * CALM_CLIENTS - 3);
+    size_t clients = 3 + sim_below(sim, CLIENTS_MAX - 2 * CALM_CLIENTS - 4);
     for (size_t i = 0; i < clients; i++)
         sim_after(sim, sim_below(sim, 8 * SECOND), add_client, world);
     if (sim_below(sim, 4) == 0)
@@ -384,42 +389,6 @@ static void run_stop(struct world *world) {
                    (int)(WORLD_STOP_SECONDS + STOP_GRACE_SECONDS));
 }
 
-/* ---- what was seen --------------------------------------------------------------------------- */
-
-static void tally_session(struct world *world) {
-    if (world->service.session == NULL)
-        return;
-    const struct session_statistics *session = session_statistics(world->service.session);
-    if (counter_read(&session->reused) > 0)
-        world_saw(world, SOMETIMES_REUSED);
-    if (counter_read(&session->retried) > 0)
-        world_saw(world, SOMETIMES_RETRIED);
-}
-
-static void tally_run(struct world *world) {
-    struct sightings *tally = world->tally;
-    for (unsigned i = 0; i < world->worker_count; i++) {
-        const struct hub_statistics *hub = hub_statistics(world->service.hub, i);
-        const struct ring_statistics *ring = &world->loops[i].loop.ring->statistics;
-        for (unsigned reason = 0; reason < CLOSE_REASON_COUNT; reason++)
-            tally->reasons[reason] += counter_read(&hub->closes[reason]);
-        tally->sometimes[SOMETIMES_EARLY_SUBMIT] += ring->early_submits > 0;
-        tally->sometimes[SOMETIMES_OVERFLOW] += ring->overflows > 0;
-        tally->sometimes[SOMETIMES_NO_BUFFERS] += ring->buffer_shortages > 0;
-        const struct http_server_statistics *server = hub_server_statistics(world->service.hub, i);
-        tally->sometimes[SOMETIMES_SHORTAGE] += counter_read(&server->accept_pauses) > 0;
-        tally->sometimes[SOMETIMES_PROXIED] += counter_read(&server->proxy_headers) > 0;
-        tally->sometimes[SOMETIMES_TOO_FAST] += counter_read(&server->refused_rate) > 0;
-        tally->sometimes[SOMETIMES_TLS_OPENED] += counter_read(&server->handshakes) > 0;
-        tally->sometimes[SOMETIMES_TLS_REFUSED] += counter_read(&server->handshakes_failed) > 0;
-        tally->sometimes[SOMETIMES_TOO_MANY] += counter_read(&server->refused_address) > 0;
-    }
-    for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
-        tally->faults[i] += sim_fault_count(world->sim, (enum sim_fault)i);
-    tally->operations += sim_operations(world->sim);
-    tally->virtual_seconds += sim_now(world->sim) / SECOND;
-}
-
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static bool allocation_fails(void *context) {
@@ -471,7 +440,7 @@ static void run(struct world *world, uint64_t without) {
     run_busy(world);
     if (!world->failed)
         run_calm(world);
-    tally_session(world);
+    seen_in_session(world);
     if (!world->failed)
         run_stop(world);
     if (!world->failed) {
@@ -483,7 +452,7 @@ static void run(struct world *world, uint64_t without) {
         close_everything(world);
     if (world->failed)
         return; /* what cannot be ended is left */
-    tally_run(world);
+    seen_in_run(world);
     end_service(world);
 }
 
@@ -498,7 +467,7 @@ static void draw_world(struct world *world) {
     world->secure = sim_below(sim, 8) == 0;
     world->by_proxy = sim_below(sim, world->secure ? 3 : 16) == 0;
     world->proxy_refuses = sim_below(sim, 3) == 0;
-    world->strict = !world->by_proxy && sim_below(sim, 32) == 0;
+    world->strict = !world->by_proxy && sim_below(sim, 24) == 0;
     world->under_tls = sim_below(sim, 16) == 0;
     for (unsigned i = 0; i < world->url_count; i++) {
         url_plan_draw(&world->urls[i], world, i);
@@ -531,6 +500,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
     memory_fail_when(allocation_fails, world->sim);
     output_write_to(results_take, world);
     order_open(world);
+    names_open(world);
     draw_world(world);
     origins_start(world);
     run(world, without);
@@ -548,6 +518,7 @@ void world_run(uint64_t seed, uint64_t without, FILE *trace, struct sightings *t
         origins_free(&world->origins);
     }
     order_close();
+    names_close();
     verdict->failed = world->failed;
     memcpy(verdict->failure, world->failure, sizeof verdict->failure);
     machine_use(NULL);

@@ -43,6 +43,17 @@ enum { CHANNEL_CHAT, CHANNEL_NEWS, CHANNEL_RESULTS, CHANNELS };
     ROW(NO_BUFFERS, "receive buffers ran out")                      \
     ROW(DNS_ANSWERED, "a name was resolved")                        \
     ROW(DNS_FAILED, "a name was not resolved")                      \
+    ROW(DNS_EMPTY, "… for it has no address")                       \
+    ROW(DNS_LATE, "a page was fetched whose name came late")        \
+    ROW(DNS_MANY, "… of whose addresses the first are silent")      \
+    ROW(DNS_CHANGED, "… whose name's address has changed")          \
+    ROW(DNS_REBOUND, "… and none any more that is allowed")         \
+    ROW(DNS_KEPT, "a name was known for its time to live")          \
+    ROW(DNS_ASKED_AGAIN, "… and was asked for again behind it")     \
+    ROW(ENDED_INSIDE, "a client's stream ended inside a message")   \
+    ROW(HALF_CLOSED, "a client ended its own side, then the hub")   \
+    ROW(ORIGIN_HALF_CLOSED, "… an origin, then the fetcher")        \
+    ROW(DATA_BEHIND_END, "the hub got data behind its own end")     \
     ROW(STOPPED_BUSY, "the service was stopped with faults on")     \
     ROW(STOPPED_CALM, "the service was stopped in peace")           \
     ROW(SAID_GOODBYE, "a client was told 1001")                     \
@@ -75,6 +86,10 @@ enum sometimes {
 
 /* What a campaign has seen in all its seeds. */
 struct sightings {
+    uint64_t clients[CLIENT_KINDS]; /* that have done what their kind does */
+    uint64_t pages[PAGE_KINDS];     /* that were answered */
+    uint64_t hosts[HOST_KINDS];     /* of which there was a result */
+    uint64_t cuts[CUT_AT_EVERY_BYTE];
     uint64_t faults[SIM_FAULT_COUNT];
     uint64_t reasons[CLOSE_REASON_COUNT];
     uint64_t kinds[FETCH_KINDS_MAX];
@@ -197,6 +212,10 @@ void each_turn_check(void *context, bool inside);
  * nothing. And: is what was published last of each URL what was printed last? */
 uint64_t result_substance(struct bytes line);
 bool results_are_told(const struct world *world);
+
+/* seen.c: the fetcher's, before it ends; and everything else. */
+void seen_in_session(struct world *world);
+void seen_in_run(struct world *world);
 
 /* accounts.c: when all clients have gone. */
 void accounts_check(struct world *world);

@@ -360,11 +360,6 @@ const struct scenario fetch_scenarios[] = {
      close_session},
     {"fetch_round", prepare_plain, act_round, round_settled, verify_round, close_session},
     {"fetch_https", prepare_https, act_fetch, fetches_settled, verify_fetches, close_https},
-    {0},
-};
-
-/* For the real machine alone: c-ares has a clock of its own. */
-const struct scenario name_scenarios[] = {
     {"no_such_name", prepare_names, act_ask, names_settled, verify_names, close_names},
     {0},
 };

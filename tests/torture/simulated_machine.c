@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sim/machine.h"
 #include "machine.h"
 #include "ring/sim.h"
 #include "torture.h"
@@ -174,11 +175,14 @@ static void answer(void *context, struct sim *whose, const struct sockaddr *from
 
 static const char *open_names(void) {
     struct sockaddr_in server = address_of("127.0.0.1", NAMES_PORT);
+    machine_use_clocks(sim);
     sim_serve_datagrams(sim, (struct sockaddr *)&server, answer, NULL);
     return "127.0.0.1:53";
 }
 
-static void close_names(void) {}
+static void close_names(void) {
+    machine_use_clocks(NULL);
+}
 
 /* ---- operations that fail -------------------------------------------------------------------- */
 

@@ -324,12 +324,10 @@ int main(int argc, char **argv) {
     size_t count = run_table(start_scenarios, shallow, arguments);
     count += run_table(hub_scenarios, shallow, arguments);
     count += run_table(fetch_scenarios, shallow, arguments);
-    count += run_table(name_scenarios, shallow, arguments);
     count += run_table(chat_scenarios, shallow, arguments);
     machine = &small_machine; /* it is to get by with little; that is the same for every failure */
     run_table(hub_scenarios, true, arguments);
     run_table(fetch_scenarios, true, arguments);
-    run_table(name_scenarios, true, arguments);
     machine = &simulated_machine;
     run_table(hub_scenarios, shallow, arguments);
     run_table(fetch_scenarios, shallow, arguments);

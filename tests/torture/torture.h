@@ -35,7 +35,7 @@ struct scenario {
 };
 
 extern const struct scenario hub_scenarios[], fetch_scenarios[], start_scenarios[],
-    name_scenarios[], chat_scenarios[], patient_scenarios[];
+    chat_scenarios[], patient_scenarios[];
 
 /* The loop that everything runs on; open while a scenario runs. */
 extern struct loop loop;

@@ -165,6 +165,36 @@ static void connecting_to_nobody_is_refused(void **state) {
     ring_close(ring, descriptor);
 }
 
+static void connecting_to_who_ignores_it_times_out(void **state) {
+    (void)state;
+    struct sockaddr_in address = at_port(PORT);
+    struct record connect = RECORD;
+    int descriptor;
+    sim_peer_ignore(sim, (struct sockaddr *)&address);
+    assert_int_equal(socket_open(ring, AF_INET, SOCK_STREAM, &descriptor), ERROR_NONE);
+    ring_connect(ring, &connect.operation, descriptor, (struct sockaddr *)&address, sizeof address);
+    wait_for(connect.completions == 1);
+    assert_int_equal(connect.error, ERROR_TIMED_OUT);
+    assert_true(sim_now(sim) > MINUTE);
+    ring_close(ring, descriptor);
+}
+
+/* Who has ended only its own side can be sent to: what comes then is data behind an end. */
+static void a_peer_knows_who_has_gone(void **state) {
+    (void)state;
+    int descriptor = connect_to_peer();
+    struct record receive = RECORD;
+    ring_shutdown(ring, descriptor);
+    wait_for(sim_peer_state(peer).ended);
+    assert_false(sim_peer_state(peer).gone);
+    ring_receive(ring, &receive.operation, descriptor);
+    assert_int_equal(sim_peer_write(peer, "late", 4), 4);
+    wait_for(receive.size == 4);
+    end(&receive);
+    ring_close(ring, descriptor);
+    wait_for(sim_peer_state(peer).gone);
+}
+
 static void bytes_come_in_order_and_then_the_end(void **state) {
     (void)state;
     int descriptor = connect_to_peer();
@@ -307,6 +337,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         sim_test(accepts_what_a_peer_connects),
         sim_test(connecting_to_nobody_is_refused),
+        sim_test(connecting_to_who_ignores_it_times_out),
+        sim_test(a_peer_knows_who_has_gone),
         sim_test(bytes_come_in_order_and_then_the_end),
         sim_test(a_send_waits_for_room),
         sim_test(a_reset_is_told_once_and_breaks_sends),
