@@ -70,6 +70,7 @@
     ROW(REDIRECT_LIMIT, "too many redirects")                              \
     ROW(REDIRECT_LOOP, "redirects lead in a circle")                       \
     ROW(REDIRECT_INVALID, "redirect to what is no http or https URL")      \
+    ROW(REDIRECT_PORT, "redirect to a port of another protocol")           \
     /* content codings */                                                  \
     ROW(CODING_UNKNOWN, "unknown content coding")                          \
     ROW(CODING_CORRUPT, "compressed body is corrupt")                      \

@@ -4,7 +4,8 @@
  * URLs with the same interval form a group. A group is fetched in one round; the next begins one
  * interval, give or take the jitter, after the last began, or when that has ended if it took
  * longer: a URL is never fetched twice at once. A long list is spread over a part of the interval.
- * Each result comes the moment its fetch ends, and once more in its turn, in the order of the list.
+ * Each result comes the moment its fetch ends, and once more in its turn: in the order of the list,
+ * but for the first round.
  *
  * A content that came with validators is asked for with them the next time. Where the origin says
  * that it is unchanged, the result has the title and the digest of the content that we have.
@@ -28,7 +29,8 @@ struct schedule;
 
 /* What is known of a URL between its rounds. Borrows its texts. */
 struct schedule_memory {
-    bool known; /* the next four were seen */
+    unsigned failures; /* in a row */
+    bool known;        /* the next four were seen */
     int status;
     enum error error;
     const char *title; /* NULL: none */
@@ -36,7 +38,6 @@ struct schedule_memory {
     struct fetch_validators validators; /* its URL NULL: none */
     int64_t full_time;                  /* wall clock, seconds: when the content came */
     int64_t asked_time;                 /* wall clock, seconds: when its last fetch began */
-    unsigned failures;                  /* in a row */
     int64_t due;                        /* wall clock, seconds: not to be fetched before */
 };
 
@@ -50,11 +51,12 @@ struct schedule_entry {
 struct schedule_events {
     /* A result, at once; `changed` says that status, title, digest or error differ from the last
      * round's, or that it is the first. Lent until the call returns. False: the change could not be
-     * told; then the next round's result is a change again. */
+     * told; then the next round's result is a change again. Not for ERROR_CANCELLED, which says
+     * nothing about the URL. */
     bool (*result)(void *context, const struct schedule_entry *entry,
                    const struct fetch_result *result, bool changed);
-    /* The same result again, behind those before it in the list; one that the whole window would
-     * have to wait for comes late instead. */
+    /* The same result, or that it was cancelled, behind those before it in the round; one that two
+     * windows of others would have to wait for comes late instead. */
     void (*turn)(void *context, const struct schedule_entry *entry,
                  const struct fetch_result *result);
     /* A round is over. */
@@ -67,7 +69,8 @@ struct schedule_options {
     size_t at_once;   /* … but for so many, which begin at once */
     uint64_t backoff; /* nanoseconds that a URL that keeps failing waits at most; 0: it does not */
     uint64_t max_age; /* … that a success may ask for (Cache-Control); 0: none */
-    size_t window;    /* URLs of a round that may be under way or wait for their turn */
+    size_t window; /* URLs of a round that may be under way; twice as many with those that wait for
+                      their turn */
     const struct schedule_events *events;
     void *context;
 };

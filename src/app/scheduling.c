@@ -126,14 +126,26 @@ static enum error recall(const struct service *service, struct state_memory *mem
                                    : state_file_load(&service->state, urls, memories);
 }
 
-enum error scheduling_start(struct service *service) {
+/* What there is of a state file that cannot be read must not keep a service that runs from
+ * fetching: it does without. At the start somebody is there to mend it. */
+static enum error recall_if_possible(const struct service *service, struct state_memory *memories) {
+    enum error error = recall(service, memories);
+    if (error == ERROR_NONE || error == ERROR_NO_MEMORY)
+        return error;
+    log_write(LOG_WARNING, "service", "what was known of the URLs cannot be read",
+              LOG_TEXT("error", error_text(error)));
+    return ERROR_NONE;
+}
+
+static enum error start(struct service *service,
+                        enum error (*remember)(const struct service *, struct state_memory *)) {
     const struct config_urls *urls = &service->config->fetch.urls;
     if (urls->count == 0)
         return ERROR_NONE;
     struct state_memory *memories = memory_allocate_zeroed(urls->count * sizeof *memories);
     if (memories == NULL)
         return ERROR_NO_MEMORY;
-    enum error error = recall(service, memories);
+    enum error error = remember(service, memories);
     if (error == ERROR_NONE)
         error = start_schedule_with(service, memories);
     for (size_t i = 0; i < urls->count; i++)
@@ -142,6 +154,10 @@ enum error scheduling_start(struct service *service) {
     if (error == ERROR_NONE)
         buffer_fini(&service->known);
     return error;
+}
+
+enum error scheduling_start(struct service *service) {
+    return start(service, recall);
 }
 
 /* ---- other URLs ------------------------------------------------------------------------------ */
@@ -159,7 +175,7 @@ static const struct timer_handler try_again_handler = {"schedule_again", try_aga
 static void start_others(struct service *service) {
     struct loop *loop = service->workers.loops[0];
     results_settle(&service->results);
-    enum error error = scheduling_start(service);
+    enum error error = start(service, recall_if_possible);
     loop_stop_timer(loop, &service->schedule_again);
     if (error == ERROR_NONE)
         return;

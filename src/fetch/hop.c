@@ -100,7 +100,7 @@ enum error hop_follow(struct hop *hop, int status, struct bytes location, unsign
         return error == ERROR_NO_MEMORY ? error : ERROR_REDIRECT_INVALID;
     if (leads_astray(hop, &url)) {
         url_fini(&url);
-        return ERROR_REDIRECT_INVALID;
+        return ERROR_REDIRECT_PORT;
     }
     step(hop, status, &url);
     error = mark_seen(hop, &repeated);

@@ -35,8 +35,9 @@ bool hop_is_redirect(int status);
 /*
  * Goes where a redirect leads: `location` is the field's value. ERROR_REDIRECT_LIMIT: more than
  * `limit`. ERROR_REDIRECT_LOOP: this was asked before, and `may_repeat` does not allow it.
- * ERROR_REDIRECT_INVALID: to no http or https URL, or to a bad port. ERROR_NO_MEMORY. After an
- * error the fetch has to end. A user name or password in the location is dropped.
+ * ERROR_REDIRECT_INVALID: to no http or https URL. ERROR_REDIRECT_PORT: to another origin's bad
+ * port. ERROR_NO_MEMORY. After an error the fetch has to end. A user name or password in the
+ * location is dropped.
  */
 enum error hop_follow(struct hop *hop, int status, struct bytes location, unsigned limit,
                       bool may_repeat);

@@ -106,6 +106,7 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_REDIRECT_LIMIT:
     case ERROR_REDIRECT_LOOP:
     case ERROR_REDIRECT_INVALID:
+    case ERROR_REDIRECT_PORT:
         return "redirect";
     case ERROR_PROXY_REFUSED:
         return "proxy";

@@ -21,6 +21,7 @@ struct group {
     size_t next;
     unsigned rounds; /* that have ended, up to two */
     bool running;
+    bool rests; /* while it stops: until the loop has had its turn */
 };
 
 struct schedule {
@@ -81,19 +82,27 @@ static enum round_next wait_until(struct group *group, uint64_t time) {
     return ROUND_LATER;
 }
 
+/* While the schedule stops, nothing waits and nothing begins: each still has its result. But a long
+ * list is left in steps, between which the loop has its turn. */
+static uint64_t time_of_cancel(struct group *group) {
+    enum { CANCELLED_AT_ONCE = 128 };
+    bool step_ends = group->next % CANCELLED_AT_ONCE == CANCELLED_AT_ONCE - 1;
+    group->rests = step_ends && !group->rests;
+    return loop_of(group->schedule)->now;
+}
+
 static enum round_next next(struct round *round, struct fetch_request *request) {
     struct group *group = group_of(round);
     if (group->next == group->count)
         return ROUND_END;
-    uint64_t time = time_of_next(group);
     bool stopping = group->schedule->stopping;
-    if (time > loop_of(group->schedule)->now && !stopping)
+    uint64_t time = stopping ? time_of_cancel(group) : time_of_next(group);
+    if (time > loop_of(group->schedule)->now || group->rests)
         return wait_until(group, time);
     struct watched *watched = group->members[group->next++];
     if (group->every > 0 && !watched_is_due(watched, wall(group->schedule)))
         return ROUND_SKIP;
     *request = watched_begin(watched, wall(group->schedule));
-    /* while the schedule stops, nothing waits and nothing begins: each still has its result */
     return stopping ? ROUND_CANCEL : ROUND_MORE;
 }
 
@@ -109,19 +118,17 @@ static struct fetch_result complete(struct round *round, const struct fetch_resu
     return whole;
 }
 
-/* A cancelled fetch says nothing about the URL. */
+/* A cancelled fetch says nothing about the URL: what was known before holds. */
 static void take_result(struct round *round, const struct fetch_result *result) {
     struct schedule *schedule = group_of(round)->schedule;
+    const struct schedule_options *options = &schedule->options;
     struct watched *watched = watched_of(round, result);
+    if (result->error == ERROR_CANCELLED)
+        return;
     const struct fetch_result whole = complete(round, result);
-    bool changed = false;
-    if (result->error != ERROR_CANCELLED) {
-        watched_note_end(watched, result, &schedule->options, wall(schedule), random_of(schedule));
-        changed = watched_take(watched, result, wall(schedule));
-    }
-    if (!schedule->options.events->result(schedule->options.context, &watched->entry, &whole,
-                                          changed) &&
-        result->error != ERROR_CANCELLED)
+    watched_note_end(watched, result, options, wall(schedule), random_of(schedule));
+    bool changed = watched_take(watched, result, wall(schedule));
+    if (!options->events->result(options->context, &watched->entry, &whole, changed))
         watched_was_not_told(watched);
 }
 

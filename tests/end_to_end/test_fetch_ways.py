@@ -50,7 +50,8 @@ async def test_a_chain_over_one_connection(processes):
     (["/a"], 10, "redirect", "redirects lead in a circle (HTTP 302)"),
     (["ftp://127.0.0.1/"], 10, "redirect", "redirect to what is no http or https URL (HTTP 302)"),
     ([""], 10, "http_status", "HTTP 302 Found"),
-    (["http://127.0.0.1:1/"], 10, "connect", "connection refused (127.0.0.1:1)"),
+    (["http://127.0.0.1:25/"], 10, "redirect", "redirect to a port of another protocol (HTTP 302)"),
+    (["http://127.0.0.1:2/"], 10, "connect", "connection refused (127.0.0.1:2)"),
     (["http://name.invalid/"], 10, "dns", "name not found: name.invalid")], ids=str)
 async def test_redirects_that_end_badly(processes, locations, limit, kind, detail):
     async def handler(path, writer):

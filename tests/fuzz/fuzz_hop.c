@@ -105,7 +105,7 @@ static bool follow(struct hop *hop, struct model *model, int status, struct byte
     bool astray = expected == REF_URL_GOOD && !same_origin(&model->url, &to) &&
                   port_is_bad((uint16_t)port_of(&to));
     if (expected == REF_URL_FAILURE || astray) {
-        FUZZ_CHECK(error == ERROR_REDIRECT_INVALID);
+        FUZZ_CHECK(error == (astray ? ERROR_REDIRECT_PORT : ERROR_REDIRECT_INVALID));
         return false;
     }
     step(model, status, &to);

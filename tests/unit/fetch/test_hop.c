@@ -162,7 +162,7 @@ static void test_ports_of_other_protocols_are_not_followed(void **state) {
     (void)state;
     start("http://example.org/", "", "");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(follow(302, bad[i]), ERROR_REDIRECT_INVALID);
+        assert_int_equal(follow(302, bad[i]), ERROR_REDIRECT_PORT);
     assert_at("http://example.org/");
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_int_equal(follow(302, good[i]), ERROR_NONE);
@@ -172,7 +172,7 @@ static void test_a_bad_port_that_was_asked_for(void **state) {
     (void)state;
     start("http://example.org:6000/", "", "");
     assert_int_equal(follow(302, "/there"), ERROR_NONE);
-    assert_int_equal(follow(302, "http://other.example:6000/"), ERROR_REDIRECT_INVALID);
+    assert_int_equal(follow(302, "http://other.example:6000/"), ERROR_REDIRECT_PORT);
 }
 
 static void test_a_password_in_a_location_is_not_shown(void **state) {
