@@ -56,6 +56,7 @@
     ROW(TLS_TRUNCATED, "TLS connection closed without close_notify")       \
     /* HTTP messages */                                                    \
     ROW(HTTP_MALFORMED, "malformed HTTP message")                          \
+    ROW(HTTP_VERSION, "HTTP version is not 1.x")                           \
     ROW(HTTP_FRAMING, "ambiguous HTTP message length")                     \
     ROW(HTTP_LINE_TOO_LONG, "HTTP start line too long")                    \
     ROW(HTTP_HEAD_TOO_LARGE, "HTTP header too large")                      \

@@ -6,8 +6,9 @@
  * input: HTTP_END leaves the rest there. Memory is kept from one request to the next.
  *
  * The method is one that llhttp 8.1 knows; another is ERROR_UNSUPPORTED (the answer is 501). The
- * target is in origin form, absolute form (http or https) or "*" (RFC 9112 §3.2); CONNECT has none
- * of them and is refused.
+ * version is HTTP/1.x, a later one than 1.1 being taken as that (RFC 9110 §2.5); another is
+ * ERROR_HTTP_VERSION (505). The target is in origin form, absolute form (http or https) or "*" (RFC
+ * 9112 §3.2); CONNECT has none of them and is refused.
  */
 #ifndef RINGCAST_HTTP_REQUEST_H
 #define RINGCAST_HTTP_REQUEST_H
@@ -56,7 +57,7 @@ bool http_request_started(const struct http_request *request);
 bool http_request_keeps_alive(const struct http_request *request);
 
 /* The target in origin form: without the scheme and authority of the absolute form, which every
- * server has to take (RFC 9112 §3.2.2). */
+ * server has to take (RFC 9112 §3.2.2). A path that is empty before a query stays so: "?query". */
 struct bytes http_request_origin_form(const struct http_request *request);
 
 /* Why HTTP_ERROR; ERROR_NONE before it. */

@@ -54,6 +54,9 @@ void http_connection_respond(struct http_connection *connection,
 /* The same with a plain text: the status, its reason, and why. For errors. */
 void http_connection_refuse(struct http_connection *connection, int status, const char *why);
 
+/* The same with 405 and the methods that would do, as "GET, HEAD" (RFC 9110 §15.5.6). */
+void http_connection_refuse_method(struct http_connection *connection, const char *allowed);
+
 /*
  * Leaves HTTP: from now on the transport's events are `events`, the connection's scope asks it to
  * end by `member`, and the exchange with its request is gone. The caller sends the response itself.

@@ -138,7 +138,7 @@ static void requested(struct http_connection *connection, const struct http_requ
     struct bytes target = http_request_origin_form(request);
     (void)body;
     if (!is_reading(request))
-        http_connection_refuse(connection, HTTP_STATUS_METHOD_NOT_ALLOWED, "use GET");
+        http_connection_refuse_method(connection, "GET, HEAD");
     else if (bytes_equal(target, bytes_of("/healthz")))
         check_health(admin, connection);
     else if (bytes_equal(target, bytes_of("/readyz")))

@@ -62,7 +62,7 @@ void page_respond(struct results *results, struct http_connection *connection,
     if (!is_results && found == sizeof files / sizeof *files)
         http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND, "nothing is here");
     else if (!is_reading(request))
-        http_connection_refuse(connection, HTTP_STATUS_METHOD_NOT_ALLOWED, "use GET");
+        http_connection_refuse_method(connection, "GET, HEAD");
     else if (is_results)
         respond_results(results, connection);
     else

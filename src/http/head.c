@@ -5,10 +5,12 @@
 
 #include "characters.h"
 
-/* Whether `text` starts with "HTTP/1.0" or "HTTP/1.1": no other version is spoken here. */
-static bool starts_with_version(struct bytes text) {
-    return text.size >= 8 && memcmp(text.data, "HTTP/1.", 7) == 0 &&
-           (text.data[7] == '0' || text.data[7] == '1');
+enum { VERSION_SIZE = 8 };
+
+/* RFC 9112 §2.3: "HTTP/1.1", with any two digits. */
+static bool is_version(struct bytes text) {
+    return text.size == VERSION_SIZE && memcmp(text.data, "HTTP/", 5) == 0 && text.data[5] >= '0' &&
+           text.data[5] <= '9' && text.data[6] == '.' && text.data[7] >= '0' && text.data[7] <= '9';
 }
 
 /* Takes what stands before the first blank, and the blank. False if there is none. */
@@ -21,15 +23,18 @@ static bool take_word(struct bytes *text, struct bytes *word) {
     return true;
 }
 
-static bool request_line_is_valid(struct bytes line) {
+static enum error check_request_line(struct bytes line) {
     struct bytes method, target;
-    return take_word(&line, &method) && characters_are(method, CHARACTER_TOKEN) &&
-           take_word(&line, &target) && characters_are(target, CHARACTER_TARGET) &&
-           starts_with_version(line) && line.size == 8;
+    if (!take_word(&line, &method) || !characters_are(method, CHARACTER_TOKEN) ||
+        !take_word(&line, &target) || !characters_are(target, CHARACTER_TARGET) ||
+        !is_version(line))
+        return ERROR_HTTP_MALFORMED;
+    return line.data[5] == '1' ? ERROR_NONE : ERROR_HTTP_VERSION;
 }
 
 static bool status_line_is_valid(struct bytes line) {
-    if (!starts_with_version(line) || line.size < 12 || line.data[8] != ' ')
+    if (line.size < 12 || !is_version(bytes_make(line.data, VERSION_SIZE)) || line.data[5] != '1' ||
+        line.data[7] > '1' || line.data[8] != ' ')
         return false;
     const uint8_t *digits = line.data + 9;
     if (digits[0] < '1' || digits[0] > '9' || digits[1] < '0' || digits[1] > '9' ||
@@ -39,8 +44,10 @@ static bool status_line_is_valid(struct bytes line) {
     return rest.size == 0 || (rest.data[0] == ' ' && characters_are(rest, CHARACTER_VALUE));
 }
 
-bool head_start_line_is_valid(enum head_kind kind, struct bytes line) {
-    return kind == HEAD_REQUEST ? request_line_is_valid(line) : status_line_is_valid(line);
+enum error head_check_start_line(enum head_kind kind, struct bytes line) {
+    if (kind == HEAD_REQUEST)
+        return check_request_line(line);
+    return status_line_is_valid(line) ? ERROR_NONE : ERROR_HTTP_MALFORMED;
 }
 
 bool head_field_line_is_valid(struct bytes line) {

@@ -27,9 +27,10 @@ struct head {
 
 /*
  * "METHOD target HTTP/1.x" with single blanks (RFC 9112 §3), or "HTTP/1.x 200 reason", the blank
- * before an empty reason being optional (RFC 9112 §4).
+ * before an empty reason being optional (RFC 9112 §4). ERROR_HTTP_VERSION for a request of another
+ * major version, ERROR_HTTP_MALFORMED for the rest.
  */
-bool head_start_line_is_valid(enum head_kind kind, struct bytes line);
+enum error head_check_start_line(enum head_kind kind, struct bytes line);
 
 /* "name: value": a token, the colon right behind it, no control byte (RFC 9112 §5). */
 bool head_field_line_is_valid(struct bytes line);

@@ -123,6 +123,16 @@ static enum error keep_line(struct http_message *message, struct bytes line) {
     return error;
 }
 
+/* What is kept of it: a later HTTP/1.x is read as 1.1 (RFC 9110 §2.5), since llhttp takes none. */
+static enum error keep_start_line(struct http_message *message, struct bytes line) {
+    enum error error = head_check_start_line(message->kind, line);
+    if (error == ERROR_NONE)
+        error = keep_line(message, line);
+    if (error == ERROR_NONE && message->kind == HEAD_REQUEST && line.data[line.size - 1] > '1')
+        message->text.data[line.size - 1] = '1';
+    return error;
+}
+
 static bool read_start_line(struct http_message *message, struct turn *turn) {
     struct bytes line;
     if (!take_line(message, turn, message->limits->start_line_bytes, ERROR_HTTP_LINE_TOO_LONG,
@@ -134,9 +144,7 @@ static bool read_start_line(struct http_message *message, struct turn *turn) {
         message->started = turn->input->size > 0;
         return true;
     }
-    if (!head_start_line_is_valid(message->kind, line))
-        return fail(message, turn, ERROR_HTTP_MALFORMED);
-    enum error error = keep_line(message, line);
+    enum error error = keep_start_line(message, line);
     if (error != ERROR_NONE)
         return fail(message, turn, error);
     return go_to(message, MESSAGE_FIELDS);

@@ -96,10 +96,8 @@ struct bytes http_request_origin_form(const struct http_request *request) {
         return target;
     size_t at = starts_with(target, "https://") ? sizeof "https://" : sizeof "http://";
     for (at--; at < target.size; at++)
-        if (target.data[at] == '/')
+        if (target.data[at] == '/' || target.data[at] == '?')
             return bytes_after(target, at);
-        else if (target.data[at] == '?')
-            break; /* an empty path */
     return bytes_of("/");
 }
 

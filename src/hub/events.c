@@ -132,22 +132,11 @@ static bool find_start(const struct http_request *request, const struct target *
     return target_start(target, start);
 }
 
-static void refuse_method(struct client *client) {
-    const struct http_field allow = {bytes_of("Allow"), bytes_of("GET")};
-    const struct http_response_head head = {
-        .status = HTTP_STATUS_METHOD_NOT_ALLOWED,
-        .content_type = bytes_of("text/plain; charset=utf-8"),
-        .fields = {&allow, 1},
-    };
-    http_connection_respond(&client->connection, &head,
-                            bytes_of("405 Method Not Allowed: use GET\n"), true);
-}
-
 void events_handle_request(struct client *client, const struct http_request *request,
                            const struct target *target) {
     struct start start;
     if (!bytes_equal(request->method, bytes_of("GET"))) {
-        refuse_method(client);
+        http_connection_refuse_method(&client->connection, "GET");
         return;
     }
     if (!find_start(request, target, &start)) {

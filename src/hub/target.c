@@ -18,7 +18,7 @@ struct target target_parse(struct bytes text) {
     struct target target = {.kind = TARGET_OTHER};
     struct bytes path, behind;
     split(text, '?', &path, &target.query);
-    if (bytes_equal(path, bytes_of("/"))) {
+    if (path.size == 0 || bytes_equal(path, bytes_of("/"))) {
         target.kind = TARGET_ROOT;
         target.name = bytes_of("chat");
         return target;

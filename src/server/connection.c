@@ -84,6 +84,8 @@ static int status_of(enum error error) {
         return HTTP_STATUS_FIELDS_TOO_LARGE;
     case ERROR_UNSUPPORTED:
         return HTTP_STATUS_NOT_IMPLEMENTED;
+    case ERROR_HTTP_VERSION:
+        return HTTP_STATUS_VERSION_NOT_SUPPORTED;
     case ERROR_BODY_TOO_LARGE:
         return HTTP_STATUS_CONTENT_TOO_LARGE;
     case ERROR_NO_MEMORY:
@@ -284,17 +286,30 @@ void http_connection_respond(struct http_connection *connection,
     transport_send(&connection->transport, out.data, out.size);
 }
 
-void http_connection_refuse(struct http_connection *connection, int status, const char *why) {
+static void refuse(struct http_connection *connection, int status, struct http_fields fields,
+                   const char *what, const char *why) {
     struct buffer text = {0};
     struct bytes body = {0};
-    if (buffer_format(&text, "%d %s: %s\n", status, http_status_text(status), why) == ERROR_NONE)
+    if (buffer_format(&text, "%d %s: %s%s\n", status, http_status_text(status), what, why) ==
+        ERROR_NONE)
         body = buffer_bytes(&text);
     const struct http_response_head head = {
         .status = status,
         .content_type = bytes_of("text/plain; charset=utf-8"),
+        .fields = fields,
     };
     http_connection_respond(connection, &head, body, true);
     buffer_fini(&text);
+}
+
+void http_connection_refuse(struct http_connection *connection, int status, const char *why) {
+    refuse(connection, status, (struct http_fields){0}, "", why);
+}
+
+void http_connection_refuse_method(struct http_connection *connection, const char *allowed) {
+    const struct http_field allow = {bytes_of("Allow"), bytes_of(allowed)};
+    refuse(connection, HTTP_STATUS_METHOD_NOT_ALLOWED, (struct http_fields){&allow, 1}, "use ",
+           allowed);
 }
 
 /* ---- beginning and upgrade ------------------------------------------------------------------- */

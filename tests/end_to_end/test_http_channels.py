@@ -141,6 +141,14 @@ async def test_a_head_request_gets_the_fields_and_an_absolute_target_is_one(serv
         assert await http.message() == b"x"
 
 
+async def test_an_absolute_target_may_have_a_query_and_no_path(service):
+    async with await Connection.open(service.hub) as http:
+        assert (await ask(http, "POST", "/channels/chat", b"before"))[0] == 201
+        http.send(handshake("http://localhost?last=1"))
+        assert (await http.response()).status == 101
+        assert (await http.message()).endswith(b"before")
+
+
 async def test_no_lines_are_nothing_new(service):
     async with await Connection.open(service.hub) as http:
         status, answer = await ask(http, "POST", f"/channels/{fresh_name()}", b"\n\n",

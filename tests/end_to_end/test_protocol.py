@@ -75,6 +75,7 @@ REFUSED = [
     (431, "many fields", b"GET / HTTP/1.1\r\n" + b"A: a\r\n" * 200),
     (431, "large head", b"GET / HTTP/1.1\r\n" + (b"A: " + b"a" * 1000 + b"\r\n") * 20),
     (501, "unknown method", b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (505, "another version", handshake().replace(b"HTTP/1.1", b"HTTP/3.0")),
 ]
 
 
@@ -89,8 +90,9 @@ async def test_refused_request(service, status, request_bytes):
         assert "date" in response.fields
         if status == 426 and b"Upgrade: websocket" in request_bytes:
             assert response.fields["sec-websocket-version"] == "13"
-        if status == 405 and b"Upgrade: websocket" in request_bytes:
-            assert response.fields["allow"] == "GET"
+        if status == 405:
+            upgrade = b"Upgrade: websocket" in request_bytes
+            assert response.fields["allow"] == ("GET" if upgrade else "GET, HEAD")
         assert await connection.end() == b""
 
 

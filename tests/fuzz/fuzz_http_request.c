@@ -45,15 +45,15 @@ struct ref_request {
     struct bytes method, target;
 };
 
-/* RFC 9112 section 3. */
+/* RFC 9112 section 3. A later minor version is 1 (RFC 9110 section 2.5). */
 static bool ref_request_line(struct ref_request *request) {
     struct bytes rest = request->head.line;
     request->method = fuzz_take_until(&rest, ' ');
     request->target = fuzz_take_until(&rest, ' ');
     if (!ref_is_token(request->method) || request->target.size == 0 || rest.size != 8 ||
-        memcmp(rest.data, "HTTP/1.", 7) != 0 || (rest.data[7] != '0' && rest.data[7] != '1'))
+        memcmp(rest.data, "HTTP/1.", 7) != 0 || rest.data[7] < '0' || rest.data[7] > '9')
         return false;
-    request->head.minor = rest.data[7] - '0';
+    request->head.minor = rest.data[7] != '0';
     for (size_t i = 0; i < request->target.size; i++)
         if (request->target.data[i] <= ' ' || request->target.data[i] >= 0x7F ||
             request->target.data[i] == '#')

@@ -37,7 +37,7 @@ static struct bytes view(const char *text, const regmatch_t *found) {
 
 /* "until the end or the question mark" */
 static enum target_kind ref_kind(const char *text, struct bytes *name) {
-    static const char root[] = "^/(\\?|$)", channel[] = "^/channels/" NAME "(\\?|$)",
+    static const char root[] = "^/?(\\?|$)", channel[] = "^/channels/" NAME "(\\?|$)",
                       events[] = "^/channels/" NAME "/events(\\?|$)", within[] = "^/channels/";
     regmatch_t found[3];
     *name = bytes_of("chat");

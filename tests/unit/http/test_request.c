@@ -116,7 +116,8 @@ static void origin_form_of_any_target(void **state) {
         {"http://a/b?c", "/b?c"},
         {"HTTPS://a:1/", "/"},
         {"http://a", "/"},
-        {"https://a?b/c", "/"},
+        {"https://a?b/c", "?b/c"},
+        {"http://a/?b", "/?b"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct http_request request = {.target = bytes_of(cases[i][0])};
@@ -224,10 +225,15 @@ static void malformed_start_line_refused(void **state) {
         " GET / HTTP/1.1",
         "GET\t/ HTTP/1.1",
         "GET /\tHTTP/1.1",
-        "GET / HTTP/1.2",
-        "GET / HTTP/2.0",
         "GET / http/1.1",
         "GET / HTTP/1.10",
+        "GET / HTTP/10.1",
+        "GET / HTTP/1",
+        "GET / HTTP/1.",
+        "GET / HTTP/1,1",
+        "GET / HTTP/1.a",
+        "GET / HTTP/a.1",
+        "GET / HTTP/1.:",
         "GET / RTSP/1.0",
         "GET /",
         "GET ",
@@ -245,7 +251,6 @@ static void malformed_start_line_refused(void **state) {
         "GET ftp://a/ HTTP/1.1",
         "CONNECT a:443 HTTP/1.1",
         "CONNECT / HTTP/1.1",
-        "PRI * HTTP/2.0",
         "PRI * HTTP/1.1",
         "\x16\x03\x01",
     };
@@ -254,7 +259,23 @@ static void malformed_start_line_refused(void **state) {
         snprintf(stream, sizeof stream, "%s\r\n" HOST "\r\n", lines[i]);
         refuse(stream, ERROR_HTTP_MALFORMED);
     }
-    refuse("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERROR_HTTP_MALFORMED);
+}
+
+/* RFC 9110 §2.5 and §15.6.6: the major version decides. */
+static void other_major_version_refused(void **state) {
+    (void)state;
+    refuse("GET / HTTP/0.9\r\n\r\n", ERROR_HTTP_VERSION);
+    refuse("GET / HTTP/2.0\r\n" HOST "\r\n", ERROR_HTTP_VERSION);
+    refuse("GET / HTTP/3.0\r\n" HOST "\r\n", ERROR_HTTP_VERSION);
+    refuse("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERROR_HTTP_VERSION);
+}
+
+static void later_minor_version_is_the_latest_known(void **state) {
+    (void)state;
+    check("GET / HTTP/1.2\r\n" HOST "\r\n", "GET / 1.1 Host=a [] keep; ");
+    check("POST / HTTP/1.9\r\n" HOST "Content-Length: 2\r\n\r\nhiGET / HTTP/1.0\r\n\r\n",
+          "POST / 1.1 Host=a Content-Length=2 [hi] keep; GET / 1.0 [] close; ");
+    refuse("GET / HTTP/1.2\r\n\r\n", ERROR_HTTP_MALFORMED); /* no Host */
 }
 
 static void host_is_said_once(void **state) {
@@ -423,6 +444,8 @@ int main(void) {
         cmocka_unit_test(truncated),
         cmocka_unit_test(unknown_method_is_unsupported),
         cmocka_unit_test(malformed_start_line_refused),
+        cmocka_unit_test(other_major_version_refused),
+        cmocka_unit_test(later_minor_version_is_the_latest_known),
         cmocka_unit_test(host_is_said_once),
         cmocka_unit_test(smuggling_refused),
         cmocka_unit_test(smuggling_in_chunks_refused),
