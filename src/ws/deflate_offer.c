@@ -16,16 +16,20 @@ struct offer {
     uint8_t server_bits, client_bits;
 };
 
-/* A decimal number from 8 to 15 without leading zeros (section 7.1.2), perhaps in quotes. */
+/* A decimal number from 8 to 15 without leading zeros (section 7.1.2). Of a valid value, quotes and
+ * backslashes are no part. */
 static bool read_bits(struct bytes value, uint8_t *bits) {
-    uint64_t number;
-    if (value.size >= 2 && value.data[0] == '"')
-        value = bytes_make(value.data + 1, value.size - 2);
-    if (value.size == 0 || value.data[0] == '0' || !bytes_to_unsigned(value, &number) ||
-        number < WINDOW_BITS_LEAST || number > WINDOW_BITS_MOST)
-        return false;
+    unsigned number = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t byte = value.data[i];
+        if (byte == '"' || byte == '\\')
+            continue;
+        if (byte < (number == 0 ? '1' : '0') || byte > '9' || number > WINDOW_BITS_MOST)
+            return false;
+        number = number * 10 + (byte - '0');
+    }
     *bits = (uint8_t)number;
-    return true;
+    return number >= WINDOW_BITS_LEAST && number <= WINDOW_BITS_MOST;
 }
 
 /* Once only. */

@@ -14,9 +14,17 @@ static bool split(struct bytes text, uint8_t separator, struct bytes *before,
     return found;
 }
 
+/* A token may be quoted, each of its characters behind a backslash or not (RFC 9110 section 5.6.4).
+ */
 static bool value_is_valid(struct bytes value) {
-    bool quoted = value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"';
-    return http_is_token(quoted ? bytes_make(value.data + 1, value.size - 2) : value);
+    if (value.size < 3 || value.data[0] != '"' || value.data[value.size - 1] != '"')
+        return http_is_token(value);
+    for (size_t i = 1; i < value.size - 1; i++) {
+        i += value.data[i] == '\\';
+        if (!http_is_token(bytes_make(value.data + i, 1)))
+            return false;
+    }
+    return true;
 }
 
 static bool parameter_is_valid(struct bytes parameter) {

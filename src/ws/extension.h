@@ -15,7 +15,7 @@ bool ws_extension_is_valid(struct bytes element);
 struct bytes ws_extension_name(struct bytes element);
 
 struct ws_extension_parameter {
-    struct bytes name, value; /* a quoted value keeps its quotes */
+    struct bytes name, value; /* a quoted value keeps its quotes and backslashes */
     bool has_value;
 };
 

@@ -44,6 +44,22 @@ static bool ref_is_key(struct bytes key) {
     return (strchr(base64_digits, key.data[21]) - base64_digits) % 16 == 0;
 }
 
+/* A token, perhaps as a quoted string (RFC 9110 section 5.6.4). */
+static bool ref_is_parameter(struct bytes value) {
+    static uint8_t token[1 << 16];
+    size_t size = 0;
+    if (value.size < 2 || value.data[0] != '"' || value.size > sizeof token)
+        return ref_is_token(value);
+    for (size_t i = 1; i < value.size; i++) {
+        if (value.data[i] == '"')
+            return i == value.size - 1 && ref_is_token(bytes_make(token, size));
+        if (value.data[i] == '\\' && ++i == value.size)
+            return false;
+        token[size++] = value.data[i];
+    }
+    return false;
+}
+
 /* token *( ";" token [ "=" ( token | quoted token ) ] ), RFC 6455 section 9.1. */
 static bool ref_is_extension(struct bytes element) {
     for (bool first = true, more = true; more; first = false) {
@@ -52,9 +68,7 @@ static bool ref_is_extension(struct bytes element) {
         bool has_value = !first && part.size > 0 && memchr(part.data, '=', part.size) != NULL;
         struct bytes name = first ? part : fuzz_take_until(&part, '=');
         struct bytes value = ref_trim(part);
-        if (value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"')
-            value = bytes_make(value.data + 1, value.size - 2);
-        if (!ref_is_token(ref_trim(name)) || (has_value && !ref_is_token(value)))
+        if (!ref_is_token(ref_trim(name)) || (has_value && !ref_is_parameter(value)))
             return false;
     }
     return true;

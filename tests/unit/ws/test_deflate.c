@@ -58,6 +58,9 @@ static void offers_that_are_taken(void **state) {
          "permessage-deflate; server_no_context_takeover; client_max_window_bits=9"},
         {"permessage-deflate; client_max_window_bits=\"8\"",
          "permessage-deflate; server_no_context_takeover; client_max_window_bits=8"},
+        {"permessage-deflate; client_max_window_bits=\"1\\0\"; server_max_window_bits=\"\\1\\1\"",
+         "permessage-deflate; server_no_context_takeover; server_max_window_bits=11; "
+         "client_max_window_bits=10"},
         {"permessage-deflate; server_max_window_bits=10",
          "permessage-deflate; server_no_context_takeover; server_max_window_bits=10"},
         {"permessage-deflate; server_max_window_bits=15; client_max_window_bits=15",
@@ -93,6 +96,8 @@ static void offers_that_are_declined(void **state) {
         "permessage-deflate; server_max_window_bits=16",
         "permessage-deflate; server_max_window_bits=08",
         "permessage-deflate; server_max_window_bits=1x",
+        "permessage-deflate; server_max_window_bits=\"\\08\"",
+        "permessage-deflate; server_max_window_bits=\"1\\6\"",
         "permessage-deflate; client_max_window_bits=0",
         "permessage-deflate; client_max_window_bits=99999999999999999999999",
     };

@@ -49,10 +49,12 @@ static void refused_empty_parts(void **state) {
 
 static void refused_values(void **state) {
     (void)state;
-    static const char *const bad[] = {"a;b=\"c",        "a;b=c\"",     "a;b=\"c d\"",   "a;b=c d",
-                                      "a;b=\"c\"d",     "a;b=\"c;d\"", "a;b=\"c=d\"",   "a;b=c=d",
-                                      "a;b=\"c\\\"d\"", "a;b=\" c\"",  "a;b=\"\"c\"\"", "a;\xFF",
-                                      "a;b=\"\\c\"",    "a;b c=d",     "a;\"b\"=c"};
+    static const char *const bad[] = {
+        "a;b=\"c",       "a;b=c\"",      "a;b=\"c d\"",  "a;b=c d",        "a;b=\"c\"d",
+        "a;b=\"c;d\"",   "a;b=\"c=d\"",  "a;b=c=d",      "a;b=\"c\\\"d\"", "a;b=\" c\"",
+        "a;b=\"\"c\"\"", "a;\xFF",       "a;b c=d",      "a;\"b\"=c",      "a;b=\"c\\\"",
+        "a;b=\"\\\"",    "a;b=\\c",      "a;b=\"\\\\\"", "a;b=\"\\\"\"",   "a;b=\"\\ \"",
+        "a;b=\"\\c",     "a;b=\"c\\;d\""};
     refused(bad, COUNT(bad));
 }
 
