@@ -12,7 +12,7 @@ enum {
     COLLECT_SECONDS = 10,
     IDLE_SECONDS = 60,
     BODY_MAX = 64 * 1024,
-    FOLLOWERS_MAX = 100, /* clients in a turn: less than a millisecond */
+    VISITS_MAX = 100, /* clients in a turn: less than a millisecond */
 };
 
 /* ---- names and homes ------------------------------------------------------------------------- */
@@ -123,16 +123,23 @@ static uint64_t progress_interval(const struct hub_worker *worker) {
                                                                  : COLLECT_SECONDS * SECOND;
 }
 
-static bool check_client(struct client *client) {
-    client_check_progress(client);
-    return true;
-}
-
+/*
+ * Looks at some in each turn of the loop until the round is over. It waits for who follows a
+ * change: two rounds through the same connections at once would each pass over some.
+ */
 static void check_progress(struct timer *timer) {
     struct hub_worker *worker = container_of(timer, struct hub_worker, progress);
-    if (worker->hub->options.progress_timeout > 0)
-        clients_visit(worker, check_client);
-    loop_start_timer(worker->loop, timer, worker->loop->now + progress_interval(worker));
+    uint64_t now = worker->loop->now;
+    if (worker->hub->options.progress_timeout == 0)
+        worker->progress_left = 0;
+    else if (worker->progress_left == 0)
+        worker->progress_left = counter_read(&worker->server.statistics.open);
+    for (unsigned i = 0; i < VISITS_MAX && worker->progress_left > 0 && worker->follow_left == 0;
+         i++)
+        worker->progress_left =
+            clients_visit_next(worker, client_check_progress) ? worker->progress_left - 1 : 0;
+    loop_start_timer(worker->loop, timer,
+                     worker->progress_left > 0 ? now : now + progress_interval(worker));
 }
 
 static const struct timer_handler progress_handler = {"hub_progress", check_progress};
@@ -154,7 +161,7 @@ static void follow_change(struct client *client) {
  * options. */
 static void follow(struct task *task) {
     struct hub_worker *worker = container_of(task, struct hub_worker, follow_task);
-    for (unsigned i = 0; i < FOLLOWERS_MAX && worker->follow_left > 0; i++)
+    for (unsigned i = 0; i < VISITS_MAX && worker->follow_left > 0; i++)
         worker->follow_left =
             clients_visit_next(worker, follow_change) ? worker->follow_left - 1 : 0;
     if (worker->follow_left > 0)

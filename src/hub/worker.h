@@ -42,6 +42,7 @@ struct hub_worker {
     uint64_t follow_left;    /* connections that this visits yet */
     struct timer collect;
     struct timer progress;        /* of clients that are being sent something */
+    uint64_t progress_left;       /* connections that this visits yet in its round */
     struct encoder encoder;       /* of the channels at home here */
     struct ws_inflater *inflater; /* NULL until a client has sent something compressed */
     struct buffer inflated;       /* the last message */

@@ -159,16 +159,26 @@ static void follow_in_turns(unsigned worker, void *context) {
     assert_false(task->posted);
 }
 
-static void many_clients_follow_in_parts(void **state) {
-    (void)state;
-    static int clients[MANY];
-    struct round round = {0};
+static void begin_with_many(int clients[MANY]) {
     hub_begin(1);
     hub_listen_on(0);
     for (size_t i = 0; i < MANY; i++)
         clients[i] = join("a");
     wait_until(hub_count(clients) == MANY);
     call_on(0, do_nothing, NULL);
+}
+
+static void end_with_many(const int clients[MANY]) {
+    for (size_t i = 0; i < MANY; i++)
+        close(clients[i]);
+    hub_end();
+}
+
+static void many_clients_follow_in_parts(void **state) {
+    (void)state;
+    static int clients[MANY];
+    struct round round = {0};
+    begin_with_many(clients);
     test_channel.presence = true;
     call_on(0, follow_in_turns, &round);
     assert_int_equal(round.members[0], 100);
@@ -176,9 +186,73 @@ static void many_clients_follow_in_parts(void **state) {
     assert_int_equal(round.members[2], MANY);
     assert_int_equal(round.left[0], MANY - 100);
     assert_int_equal(round.left[2], 0);
-    for (size_t i = 0; i < MANY; i++)
-        close(clients[i]);
-    hub_end();
+    end_with_many(clients);
+}
+
+static void look_for_progress(struct hub_worker *worker) {
+    worker->progress.handler->expired(&worker->progress);
+}
+
+static uint64_t wait_of(const struct hub_worker *worker) {
+    return worker->progress.deadline - worker->loop->now;
+}
+
+static void look_in_turns(unsigned index, void *context) {
+    struct round *round = context;
+    struct hub_worker *worker = &hub->workers[index];
+    worker->progress_left = 0;
+    for (size_t i = 0; i < VISITS; i++) {
+        look_for_progress(worker);
+        round->left[i] = worker->progress_left;
+        assert_true(i < VISITS - 1 ? wait_of(worker) <= 1 : wait_of(worker) >= SECOND);
+    }
+}
+
+static void look_while_they_follow(unsigned index, void *context) {
+    struct round *round = context;
+    struct hub_worker *worker = &hub->workers[index];
+    look_for_progress(worker);
+    take_options(index, NULL);
+    look_for_progress(worker);
+    round->left[0] = worker->progress_left;
+    loop_unpost(&worker->follow_task);
+    for (size_t i = 0; i < VISITS; i++) {
+        worker->follow_task.handler->run(&worker->follow_task);
+        loop_unpost(&worker->follow_task);
+    }
+    count_members(index, &round->members[0]);
+    look_for_progress(worker);
+    round->left[1] = worker->progress_left;
+}
+
+static void switch_off_while_looking(unsigned index, void *context) {
+    struct round *round = context;
+    struct hub_worker *worker = &hub->workers[index];
+    worker->hub->options.progress_timeout = 0;
+    look_for_progress(worker);
+    round->left[2] = worker->progress_left;
+}
+
+static void many_clients_are_looked_at_in_parts(void **state) {
+    (void)state;
+    static int clients[MANY];
+    struct round round = {0};
+    test_options.progress_timeout = HOUR;
+    begin_with_many(clients);
+    call_on(0, look_in_turns, &round);
+    assert_int_equal(round.left[0], MANY - 100);
+    assert_int_equal(round.left[1], MANY - 200);
+    assert_int_equal(round.left[2], 0);
+    test_channel.presence = true;
+    round = (struct round){0};
+    call_on(0, look_while_they_follow, &round);
+    assert_int_equal(round.left[0], MANY - 100);
+    assert_int_equal(round.left[1], MANY - 200);
+    assert_int_equal(round.members[0], MANY);
+    call_on(0, switch_off_while_looking, &round);
+    assert_int_equal(round.left[2], 0);
+    assert_int_equal(hub_count(clients), MANY);
+    end_with_many(clients);
 }
 
 /* ---- presence -------------------------------------------------------------------------------- */
@@ -244,6 +318,7 @@ int main(void) {
         reconfigure_test(another_interval_spreads_the_first_pings_over_all_of_it),
         reconfigure_test(nobody_is_visited_for_what_concerns_no_client),
         reconfigure_test(many_clients_follow_in_parts),
+        reconfigure_test(many_clients_are_looked_at_in_parts),
         reconfigure_test(who_cannot_be_a_member_stays_without),
         reconfigure_test(who_is_closing_does_not_become_a_member),
     };
