@@ -172,8 +172,7 @@ static enum error keep_rest(struct client *client, struct seat *seat) {
     if (!cursor_is_inside_message(&subscription->cursor))
         return ERROR_NONE;
     struct bytes rest = cursor_rest_of_message(&subscription->cursor);
-    if (client->state != CLIENT_OPEN ||
-        (policy_of(seat) == SLOW_READER_CLOSE && rest.size > REST_MAX))
+    if (policy_of(seat) == SLOW_READER_CLOSE && rest.size > REST_MAX)
         return ERROR_LIMIT_REACHED;
     struct buffer queued = {0};
     if (client->output != NULL) {

@@ -456,6 +456,77 @@ static void a_slow_reader_skips_and_the_gap_is_counted(void **state) {
     hub_end();
 }
 
+/* Control frames between pieces, in order: 'P' and what a pong says, '?' for a ping. */
+struct controls {
+    char seen[32];
+    size_t size;
+};
+
+/* Reads on behind pieces and control frames until something else comes. */
+static void read_controls(int client, struct controls *controls) {
+    while (read_frame(client)) {
+        assert_true(controls->size + 3 < sizeof controls->seen);
+        if (received.first == 0x8A) {
+            controls->seen[controls->size++] = 'P';
+            controls->seen[controls->size++] = (char)received.payload[0];
+        } else if (received.first == 0x89) {
+            controls->seen[controls->size++] = '?';
+        } else if (received.size == PIECE) {
+            (void)number_of_piece();
+        } else {
+            return;
+        }
+    }
+}
+
+static void flood_until_it_skips(const char *channel) {
+    uint64_t before = hub_count(skipped);
+    flood(channel);
+    wait_until(hub_count(skipped) > before);
+}
+
+/* It does not read while it is pinged, pings and closes, and skips before and behind each. */
+static void stop_reading(enum slow_reader_policy policy) {
+    struct controls controls = {0};
+    default_settings();
+    test_channel.retain_bytes = 256 * 1024;
+    test_channel.slow_reader = policy;
+    test_options.ping_interval = 20 * MILLISECOND;
+    begin();
+    int slow = join_path_with_buffer("/channels/a", 4096);
+    flood_until_it_skips("a");
+    wait_until(hub_count(pings) == 1);
+    send_frame(slow, 0x89, "1", 1);
+    flood_until_it_skips("a");
+    send_frame(slow, 0x89, "2", 1);
+    send_frame(slow, 0x89, "3", 1);
+    send_text(slow, "they are queued");
+    wait_until(hub_count(messages_received) == 1);
+    flood_until_it_skips("a");
+    assert_int_equal(publish_from(0, "a", bytes_of("end"), 1), ERROR_NONE);
+    read_controls(slow, &controls);
+    assert_int_equal(received.size, 3);
+    assert_string_equal(controls.seen, "?P1P2P3");
+    flood_until_it_skips("a");
+    send_frame(slow, 0x89, "4", 1);
+    send_frame(slow, 0x88, "\x03\xE8", 2);
+    flood_until_it_skips("a");
+    read_controls(slow, &controls);
+    assert_int_equal(received.first, 0x88);
+    assert_memory_equal(received.payload, "\x03\xE8", 2);
+    assert_string_equal(controls.seen, "?P1P2P3P4");
+    assert_false(read_frame(slow));
+    close(slow);
+    wait_until(hub_count(closes[CLOSE_REASON_PEER_CLOSED]) == 1);
+    hub_end();
+}
+
+static void who_does_not_read_misses_no_control_frame(void **state) {
+    (void)state;
+    stop_reading(SLOW_READER_SKIP);
+    stop_reading(SLOW_READER_LATEST);
+}
+
 /* The log may be bounded, and one reader slow: the others get everything. */
 static void a_slow_reader_does_not_hold_up_others(void **state) {
     (void)state;
@@ -603,6 +674,7 @@ int main(void) {
         client_test(a_reader_without_progress_is_closed),
         client_test(progress_is_not_asked_of_who_may_skip),
         client_test(a_slow_reader_skips_and_the_gap_is_counted),
+        client_test(who_does_not_read_misses_no_control_frame),
         client_test(a_slow_reader_does_not_hold_up_others),
         client_test(a_message_larger_than_retention),
         client_test(shutdown_flushes_and_closes),
