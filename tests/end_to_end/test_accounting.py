@@ -9,10 +9,12 @@ import asyncio
 import json
 import random
 import socket
+import zlib
 
 import pytest
 
-from support.process import eventually
+from support.dialog import SUBPROTOCOL
+from support.process import PATIENCE, eventually
 from support.service import start_service
 from support.wire import (TEXT, Connection, frame, frame_bounds, handshake, http_get, leave,
                           listen)
@@ -21,6 +23,7 @@ from test_reload import Reloader
 CLIENTS, SLOW = 1000, 30
 MESSAGES, SIZE = 400, 1000
 BIG_MESSAGES, BIG_SIZE = 150, 60000  # more than sockets hold
+FILLER = bytes(97 + byte % 26 for byte in random.Random(5).randbytes(BIG_SIZE))  # hardly shrinks
 POLICIES = ["close", "skip", "latest"]
 
 
@@ -28,14 +31,18 @@ async def state_of(service, name):
     return json.loads((await http_get(service.hub, f"/channels/{name}")).body)
 
 
-async def join_without_reading(service, path):
+async def connect_narrow(service):
     """With a small window, so that little is on its way to it."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.setblocking(False)
     await asyncio.get_running_loop().sock_connect(narrow, service.hub)
-    connection = Connection(*await asyncio.open_connection(sock=narrow, limit=4096))
-    connection.send(handshake(path))
+    return Connection(*await asyncio.open_connection(sock=narrow, limit=4096))
+
+
+async def join_without_reading(service, path, **changes):
+    connection = await connect_narrow(service)
+    connection.send(handshake(path, **changes))
     assert (await connection.response()).status == 101
     return connection
 
@@ -44,7 +51,7 @@ async def publish_all(service, name, count, size, first=0):
     """Each begins with its number."""
     async with await Connection.open(service.hub) as http:
         for number in range(first, first + count, 10):
-            body = b"".join(b"%06d" % (number + i) + b"x" * (size - 6) + b"\n" for i in range(10))
+            body = b"".join(b"%06d%s\n" % (number + i, FILLER[:size - 6]) for i in range(10))
             http.send(f"POST /channels/{name} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
                       "Content-Type: application/x-ndjson\r\n\r\n".encode(), body)
             assert (await http.response()).status == 201
@@ -172,51 +179,114 @@ async def test_published_times_subscribers(shared_processes, policy, workers):
         assert found["due"] == BIG_MESSAGES * 25 and found["skipped"] > 0
 
 
+async def dialog_of(service):
+    """What a client of the subprotocol is told of the channel, message by message."""
+    async with await join_without_reading(
+            service, "/", Sec_WebSocket_Protocol=SUBPROTOCOL) as connection:
+        connection.send(frame(TEXT, '{"type":"subscribe","channel":"c"}'))
+        while True:
+            yield json.loads(await connection.message())
+
+
+async def events_of(service, coding):
+    """The same by Server-Sent Events, whose names are those of what they bring."""
+    inflater, text = zlib.decompressobj(31), b""
+    async with await connect_narrow(service) as connection:
+        connection.send(f"GET /channels/c/events HTTP/1.1\r\nHost: a\r\n"
+                        f"Accept-Encoding: {coding}\r\n\r\n".encode())
+        head = await connection.response()
+        assert (head.status, head.fields.get("content-encoding", "identity")) == (200, coding)
+        while True:
+            while b"\n\n" not in text:
+                data = await asyncio.wait_for(connection.reader.read(65536), PATIENCE)
+                assert data
+                text += inflater.decompress(data) if coding == "gzip" else data
+            event, _, text = text.partition(b"\n\n")
+            fields = dict(line.split(b": ", 1) for line in event.split(b"\n"))
+            told = json.loads(fields[b"data"])
+            assert fields.get(b"event", b"message").decode() == told["type"]
+            yield told
+
+
+class Told:
+    """Reads only when it is told to, and is then told of everything that it does not get."""
+
+    def __init__(self, source):
+        self.source, self.missed, self.got = source, 0, 0
+
+    async def join(self):
+        subscribed = await anext(self.source)
+        assert subscribed["type"] == "subscribed"
+        self.offset = subscribed["offset"]
+        return self
+
+    async def read(self, last):
+        while self.offset < last:
+            told = await anext(self.source)
+            if told["type"] == "skipped":
+                self.offset += told["missed"]
+                self.missed += told["missed"]
+            else:
+                self.offset += 1
+                self.got += 1
+            assert told["type"] in ("message", "skipped") and told["offset"] == self.offset
+        assert self.offset == last
+
+
 async def test_reloads_other_policies_and_late_joiners_lose_nothing(processes):
-    """Each subscription is due exactly what was published while it lasted, whatever changes."""
+    """Each subscription is due exactly what was published while it lasted, whatever changes; who is
+    told of gaps is told of all of them."""
     reloader = Reloader(processes, {"hub": {"ping_interval": 0, "channels": {
         "c": {"publish": "anyone", "slow_reader": "skip", "retain": {"bytes": "128KiB"}}}}})
-    service, published, readers, stuck, due = reloader.service, 0, [], [], 0
+    service, published, readers, stuck, told, due = reloader.service, 0, [], [], [], 0
 
     async def subscribers(count):
         async def are_there():
             return (await state_of(service, "c"))["subscribers"] == count
         await eventually(are_there)
 
-    async def go_on(coming, stuck_coming, count, size=BIG_SIZE):
+    async def go_on(coming, stuck_coming, count, size=BIG_SIZE, told_coming=()):
         nonlocal published, due
         readers.extend([await listen(service.hub, "/channels/c") for _ in range(coming)])
         stuck.extend([await join_without_reading(service, "/channels/c")
                       for _ in range(stuck_coming)])
+        told.extend([await Told(source).join() for source in told_coming])
         await publish_all(service, "c", count, size)
         published += count
-        due += count * (len(readers) + len(stuck))
+        due += count * (len(readers) + len(stuck) + len(told))
 
-    await go_on(4, 2, 60)
+    await go_on(4, 2, 60, told_coming=[dialog_of(service), events_of(service, "identity"),
+                                       events_of(service, "gzip")])
     await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "latest"}}}})
-    await go_on(4, 1, 60)
+    await go_on(4, 1, 60, told_coming=[dialog_of(service), events_of(service, "identity")])
     await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "skip",
                                                       "retain": {"bytes": "64KiB"}}}}})
     await go_on(2, 0, 60)
     for client in stuck:
         client.abort()
-    await subscribers(len(readers))
+    await asyncio.gather(*(client.read(published) for client in told))
+    assert all(client.missed > 0 for client in told)
+    await subscribers(len(readers) + len(told))
     stuck.clear()
     await reloader.reload({"hub": {"channels": {"c": {"slow_reader": "close",
                                                       "retain": {"bytes": "16MiB"}}}}})
     await go_on(2, 0, 20, 100)
     readers[0].send(frame(TEXT, "what it says itself"))
-    published, due = published + 1, due + len(readers)
+    published, due = published + 1, due + len(readers) + len(told)
 
     async def is_published():
         return (await state_of(service, "c"))["offset"] == published
     await eventually(is_published)
+    for client in told:
+        await client.read(published)
+        await client.source.aclose()
     await leave(readers)
     await subscribers(0)
     found = channel_metrics(await service.metrics(), "c")
     assert (found["published"], found["due"], found["own"]) == (published, due, 1)
     assert found["delivered"] + found["skipped"] + found["own"] + found["abandoned"] == due
-    assert found["skipped"] > 0 and found["delivered"] >= 12 * 20
+    assert found["skipped"] >= sum(client.missed for client in told)
+    assert found["delivered"] >= 12 * 20 + sum(client.got for client in told)
 
 
 async def test_the_page_does_not_grow_with_made_up_names(shared_processes):

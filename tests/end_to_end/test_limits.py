@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import zlib
 
 import pytest
@@ -38,9 +39,9 @@ def post(path, body=b"", **fields):
 async def test_connections_in_all_over_all_workers(processes):
     service = start(processes, connections=10)
     clients = await listen_many(service.hub, 10)
-    refused = await http_get(service.hub, "/")
-    assert refused.status == 503
-    assert refused.fields["retry-after"] == "1"
+    async with await Connection.open(service.hub) as late:  # a request could meet a reset
+        refused = await late.response()
+    assert (refused.status, refused.fields["retry-after"]) == (503, "1")
     assert await service.metric("ringcast_connections_refused_total") == 1
     await leave(clients[:1])
 
@@ -121,7 +122,9 @@ async def test_commands_are_messages_too(processes):
     service = start(processes, messages_per_second=1)
     client = await join(service.hub, Sec_WebSocket_Protocol="ringcast.v1.json")
     client.send(frame(TEXT, '{"type":"ping"}') * 20)
-    assert await closed_with(client) == 1008
+    for _ in range(5):
+        assert json.loads(await client.message()) == {"type": "pong"}
+    assert await client.closed_with() == 1008
 
 
 async def test_bytes_a_second(processes):
@@ -218,14 +221,39 @@ async def test_the_size_of_a_frame(processes):
     assert (await client.frame()).opcode == PONG
     client.send(frame(TEXT, "x" * 101))
     assert await closed_with(client) == 1009
+    await one_was_closed_for(service, "too_big")
+
+
+async def test_the_size_of_a_message_plain_and_inflated(processes):
+    """It is that of all its frames together, and of what it inflates to."""
+    service = start_service(processes, {"hub": {"max_message": 1000}})
+    whole, over = "x" * 1000, "x" * 1001
+    for size, opens in ((whole, True), (over, False)):
+        for pieces in ([frame(TEXT, size)],
+                       [frame(TEXT, size[:500], final=False), frame(CONTINUATION, size[500:])],
+                       [frame(TEXT, deflated(size.encode()), reserved=4)]):
+            client = await join(service.hub, Sec_WebSocket_Extensions="permessage-deflate")
+            client.send(*pieces, frame(PING, "still here"))
+            if opens:
+                assert (await client.frame()).payload == b"still here"
+                client.send(close_frame(1000))
+            assert await closed_with(client) == (1000 if opens else 1009)
+    metrics = await service.metrics()
+    assert metrics['ringcast_client_closes_total{reason="too_big"}'] == 3
+
+
+def deflated(data):
+    compressor = zlib.compressobj(wbits=-15)
+    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 async def test_how_much_a_message_may_grow_inflated(processes):
-    """Refused for its proportion alone: it is far below the largest message."""
+    """Refused for its proportion alone, 90: it is far below the largest message."""
     service = start_service(processes, {"hub": {
         "max_message": "16MiB", "limits": {"inflate_ratio": 50}}})
-    compressor = zlib.compressobj(wbits=-15)
-    bomb = (compressor.compress(bytes(2 << 20)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    dense = random.Random(1).randbytes(20 << 10)
+    bomb = deflated(dense + bytes((2 << 20) - len(dense)))
+    assert 60 < (2 << 20) / len(bomb) < 100
     clients = [await join(service.hub, Sec_WebSocket_Extensions="permessage-deflate")
                for _ in range(2)]
     clients[0].send(frame(BINARY, bomb, reserved=4))
@@ -236,6 +264,11 @@ async def test_how_much_a_message_may_grow_inflated(processes):
     assert (await clients[1].frame()).opcode == PONG
     clients[1].send(close_frame(1000))
     assert await closed_with(clients[1]) == 1000
+    wider = start_service(processes, {"hub": {
+        "max_message": "16MiB", "limits": {"inflate_ratio": 100}}})
+    client = await join(wider.hub, Sec_WebSocket_Extensions="permessage-deflate")
+    client.send(frame(BINARY, bomb, reserved=4), close_frame(1000))
+    assert await closed_with(client) == 1000
 
 
 async def test_subscriptions_of_a_connection(processes):
@@ -267,14 +300,19 @@ async def test_the_fields_of_a_request(processes):
 
 
 async def test_the_bytes_of_a_request_s_head(processes):
+    """All of it may have so many, and one line half of that, ends of lines included."""
     service = start(processes, header_bytes="2KiB")
-    async with await Connection.open(service.hub) as http:
-        http.send(handshake(A="a" * 900, B="b" * 800))
-        assert (await http.response()).status == 101
-    for fields in ({"A": "a" * 1100}, {"A": "a" * 900, "B": "b" * 900, "C": "c" * 100}):
+    room = 2048 - len(handshake(A="a" * 900, B=""))
+    line = 1024 - len("A: \r\n")
+    path = "/?" + "x" * (1024 - len("GET /? HTTP/1.1\r\n"))
+    for status, request in ((101, handshake(A="a" * 900, B="b" * room)),
+                            (431, handshake(A="a" * 900, B="b" * (room + 1))),
+                            (101, handshake(A="a" * line)), (431, handshake(A="a" * (line + 1))),
+                            (101, handshake(path)), (414, handshake(path + "x"))):
         async with await Connection.open(service.hub) as http:
-            http.send(handshake(**fields))
-            assert (await http.response()).status == 431
+            http.send(request)
+            assert (await http.response()).status == status
+    assert await service.metric("ringcast_http_bad_requests_total") == 3
 
 
 async def test_channel_names(processes):

@@ -13,7 +13,7 @@ import websockets
 from support.origin import for_ever, free_port, origin, page, response
 from support.process import PATIENCE, RINGCAST, eventually
 from support.service import start_service, write_config
-from support.wire import TEXT, Connection, close_frame, frame, http_get, join
+from support.wire import PING, TEXT, Connection, close_frame, frame, http_get, join
 
 CONFIG_FILES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                             "data", "config")
@@ -119,7 +119,8 @@ async def test_health_and_readiness(processes):
         assert (answer.status, answer.body) == (200, text)
         assert (await http_get(service.admin, path, "HEAD")).status == 200
     assert (await http_get(service.admin, "/nowhere")).status == 404
-    assert (await http_get(service.admin, "/metrics", "DELETE")).status == 405
+    refused = await http_get(service.admin, "/metrics", "DELETE")
+    assert (refused.status, refused.fields["allow"]) == (405, "GET, HEAD")
     assert (await http_get(service.hub, "/metrics")).status == 404
 
 
@@ -362,14 +363,31 @@ async def may_join(service):
 
 
 async def test_few_descriptors_are_a_shortage_not_an_end(processes):
-    """With 60 descriptors for 200 connections the others wait or are refused, and all recovers."""
-    path = write_config(processes.folder, {"workers": 1, "hub": {"listen": "localhost:0"},
-                                           "admin": {"listen": "localhost:0"}})
+    """With 60 descriptors for 200 connections the others wait, and all recovers; who was there
+    before goes on talking meanwhile."""
+    path = write_config(processes.folder, {
+        "workers": 1, "hub": {"listen": "localhost:0", "limits": {"connections": 1000}},
+        "admin": {"listen": "localhost:0"}})
     limited = processes.start("/bin/sh", "-c", 'ulimit -n 60; exec "$0" serve "$1"', RINGCAST, path)
     await limited.line("service: ready")
     match = await limited.line(r"hub: listening address=127.0.0.1:(\d+)")
     address = ("127.0.0.1", int(match[1]))
+    match = await limited.line(r"admin: listening address=127.0.0.1:(\d+)")
+    admin = await Connection.open(("127.0.0.1", int(match[1])))
+    clients = [await join(address) for _ in range(3)]
     waiting = [await Connection.open(address) for _ in range(200)]
+
+    async def accept_pauses():
+        admin.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        page = (await admin.response()).body.decode()
+        return float(re.search(r"^ringcast_accept_pauses_total (\S+)$", page, re.MULTILINE)[1])
+
+    await eventually(accept_pauses)
+    for number in range(50):
+        clients[0].send(frame(TEXT, str(number)), frame(PING, str(number)))
+        assert (await clients[0].frame()).payload == str(number).encode()
+        for client in clients[1:]:
+            assert await client.message() == f"[127.0.0.1] {number}".encode()
     for connection in waiting:
         connection.abort()
 
@@ -382,6 +400,10 @@ async def test_few_descriptors_are_a_shortage_not_an_end(processes):
         return await client.closed_with() == 1000
 
     await eventually(a_client_is_served)
+    for client in clients:
+        client.send(close_frame(1000))
+        assert await client.closed_with() == 1000
+    admin.writer.close()
 
 
 async def test_with_little_of_everything_it_serves_and_loses_nothing(processes):
