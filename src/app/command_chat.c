@@ -52,20 +52,20 @@ static void chat_ended(struct chat *chat) {
     signals_close(&container_of(chat, struct run, chat)->signals, signals_closed);
 }
 
-/* When it fails, the signals' end is still to come. */
-static enum error start(struct run *run, struct loop *loop) {
-    enum error error = signals_open(&run->signals, loop, signal_received);
-    if (error != ERROR_NONE) {
-        loop_stop(loop);
-        return error;
+/* Runs the loop until signals, too, are closed. */
+static enum error chat_with_signals(struct run *run, struct loop *loop) {
+    enum error error = signals_add(&run->signals, SIGWINCH);
+    if (error == ERROR_NONE) {
+        chat_screen_open(&run->chat.screen);
+        error = chat_start(&run->chat, loop, &standard_input, chat_ended);
     }
-    signals_add(&run->signals, SIGWINCH);
-    chat_screen_open(&run->chat.screen);
-    error = chat_start(&run->chat, loop, &standard_input, chat_ended);
     if (error != ERROR_NONE) {
         chat_screen_close(&run->chat.screen);
         signals_close(&run->signals, signals_closed);
     }
+    loop_run(loop);
+    if (error == ERROR_NONE)
+        chat_fini(&run->chat);
     return error;
 }
 
@@ -78,16 +78,14 @@ static int chat_until_end(struct run *run) {
         output_complain("%s", refusal.text);
         return EXIT_SOME_FAILED;
     }
-    enum error error = start(run, workers.loops[0]);
-    if (error != ERROR_NONE) {
-        output_complain("cannot start: %s", error_text(error));
-        run->chat.exit_code = EXIT_SOME_FAILED;
-    }
-    loop_run(workers.loops[0]);
+    enum error error = signals_open(&run->signals, workers.loops[0], signal_received);
+    if (error == ERROR_NONE)
+        error = chat_with_signals(run, workers.loops[0]);
     workers_stop(&workers);
     if (error == ERROR_NONE)
-        chat_fini(&run->chat);
-    return run->chat.exit_code;
+        return run->chat.exit_code;
+    output_complain("cannot start: %s", error_text(error));
+    return EXIT_SOME_FAILED;
 }
 
 int command_chat(int count, char **arguments) {

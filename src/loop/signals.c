@@ -1,7 +1,6 @@
 #include "loop/signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -46,21 +45,22 @@ static const struct handler poll_handler = {"signal", poll_completed};
 enum error signals_open(struct signals *signals, struct loop *loop,
                         void (*received)(struct signals *signals, int number)) {
     *signals = (struct signals){.loop = loop, .received = received, .poll.handler = &poll_handler};
-    sigset_t set = watched_signals();
-    signals->descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    signals->set = watched_signals();
+    signals->descriptor = signalfd(-1, &signals->set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals->descriptor < 0)
         return error_from_errno(errno);
     ring_poll(loop->ring, &signals->poll, signals->descriptor, POLL_FOR_READING);
     return ERROR_NONE;
 }
 
-void signals_add(struct signals *signals, int number) {
-    sigset_t set = watched_signals(), one;
+enum error signals_add(struct signals *signals, int number) {
+    sigset_t set = signals->set, one;
     sigemptyset(&one);
-    sigaddset(&one, number);
-    sigaddset(&set, number);
-    pthread_sigmask(SIG_BLOCK, &one, NULL);
-    signalfd(signals->descriptor, &set, 0);
+    if (sigaddset(&one, number) != 0 || sigaddset(&set, number) != 0 ||
+        signalfd(signals->descriptor, &set, 0) < 0)
+        return error_from_errno(errno);
+    signals->set = set;
+    return error_from_errno(pthread_sigmask(SIG_BLOCK, &one, NULL));
 }
 
 void signals_close(struct signals *signals, void (*closed)(struct signals *signals)) {

@@ -47,6 +47,21 @@ static void each_signal_is_told(void **state) {
     finish();
 }
 
+static void signals_that_are_added_are_told_too(void **state) {
+    (void)state;
+    static const int watched[] = {SIGUSR1, SIGWINCH, SIGTERM};
+    start();
+    assert_int_equal(signals_add(&signals, SIGUSR1), ERROR_NONE);
+    assert_int_equal(signals_add(&signals, SIGWINCH), ERROR_NONE);
+    assert_int_equal(signals_add(&signals, 1000), ERROR_INVALID_ARGUMENT);
+    for (unsigned i = 0; i < 3; i++) {
+        raise(watched[i]);
+        wait_for(count == i + 1);
+        assert_int_equal(numbers[i], watched[i]);
+    }
+    finish();
+}
+
 static void several_at_once_are_all_told(void **state) {
     (void)state;
     start();
@@ -117,6 +132,7 @@ static void a_broken_pipe_is_no_signal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         loop_test(each_signal_is_told),
+        loop_test(signals_that_are_added_are_told_too),
         loop_test(several_at_once_are_all_told),
         loop_test(a_signal_before_the_opening_is_not_lost),
         loop_test(a_signal_from_another_process),
