@@ -19,28 +19,24 @@
 enum {
     DNS_SECONDS = 5,
     HISTORY_AT_TERMINAL = 20,
+    LEAVE_SECONDS = 5,
     PAUSE_FIRST_MS = 500, /* the bound of the first pause before another connection */
     PAUSE_LONGEST_MS = 30000,
 };
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* Lines that were read, but not said. What stands behind 'exit' is not meant to be. */
-static size_t count_lines_left(const struct chat *chat) {
-    uint8_t end = chat->at_terminal ? '\r' : '\n';
-    size_t count = 0;
-    for (size_t i = 0; !chat->leaving && i < chat->lines.size; i++)
-        count += chat->lines.data[i] == end || (!chat->at_terminal && i + 1 == chat->lines.size);
-    return count;
+void chat_note_failure(struct chat *chat) {
+    if (chat->exit_code == EXIT_ALL_WELL)
+        chat->exit_code = EXIT_SOME_FAILED;
 }
 
 static void tell_what_was_not_sent(struct chat *chat) {
-    size_t count = chat->session.said_count + count_lines_left(chat);
+    size_t count = chat->session.said_count + chat_count_lines_left(chat);
     if (count == 0)
         return;
     output_complain(count == 1 ? "%zu line was not sent" : "%zu lines were not sent", count);
-    if (chat->exit_code == EXIT_ALL_WELL)
-        chat->exit_code = EXIT_SOME_FAILED;
+    chat_note_failure(chat);
 }
 
 static void resolver_closed(void *context) {
@@ -70,6 +66,7 @@ void chat_finish(struct chat *chat, int exit_code) {
     chat_screen_close(&chat->screen);
     loop_stop_timer(chat->loop, &chat->pause);
     loop_stop_timer(chat->loop, &chat->shortage);
+    loop_stop_timer(chat->loop, &chat->patience);
     ring_cancel(chat->loop->ring, &chat->input);
     if (chat->connection.state != CHAT_CONNECTION_CLOSED)
         chat_connection_leave(&chat->connection);
@@ -99,9 +96,17 @@ static void leave_if_settled(struct chat *chat) {
 }
 
 void chat_leave(struct chat *chat) {
+    if (!chat->leaving && !chat->finished && chat->at_terminal)
+        loop_start_timer(chat->loop, &chat->patience, chat->loop->now + LEAVE_SECONDS * SECOND);
     chat->leaving = true;
     leave_if_settled(chat);
 }
+
+static void patience_over(struct timer *timer) {
+    chat_finish(container_of(timer, struct chat, patience), EXIT_ALL_WELL);
+}
+
+static const struct timer_handler patience_handler = {"chat_patience", patience_over};
 
 /* ---- what comes ------------------------------------------------------------------------------ */
 
@@ -136,7 +141,7 @@ static void refused(struct chat_session *session, bool all, const char *why) {
     char text[200];
     snprintf(text, sizeof text, "%s: %s", all ? "the hub" : "a line was not accepted", why);
     chat_screen_say(&chat->screen, text);
-    chat->exit_code = EXIT_SOME_FAILED;
+    chat_note_failure(chat);
     if (all)
         chat_finish(chat, EXIT_SOME_FAILED);
 }
@@ -273,6 +278,7 @@ enum error chat_start(struct chat *chat, struct loop *loop, const struct chat_so
     chat->input.handler = &chat_input_handler;
     chat->shortage.handler = &chat_shortage_handler;
     chat->pause.handler = &pause_handler;
+    chat->patience.handler = &patience_handler;
     enum error error = resolver_new(loop, DNS_SECONDS * SECOND, NULL, &chat->resolver);
     if (error != ERROR_NONE)
         return error;
@@ -289,6 +295,7 @@ enum error chat_start(struct chat *chat, struct loop *loop, const struct chat_so
 }
 
 void chat_interrupt(struct chat *chat) {
+    chat->interrupted = true;
     chat->exit_code = EXIT_INTERRUPTED;
     chat_finish(chat, EXIT_INTERRUPTED);
 }

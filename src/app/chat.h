@@ -38,13 +38,16 @@ struct chat {
     struct buffer lines;    /* read, but not taken yet */
     struct timer shortage;  /* runs while there is no room for what is typed */
     bool input_ended;
+    bool skips; /* the rest of a line that is too long */
     struct chat_screen screen;
-    bool at_terminal;   /* it was one at the start */
-    struct timer pause; /* before another connection */
-    unsigned failures;  /* in a row */
+    bool at_terminal;      /* it was one at the start */
+    struct timer pause;    /* before another connection */
+    struct timer patience; /* of who leaves a terminal, for what is to be sent */
+    unsigned failures;     /* in a row */
     bool was_joined;
     bool leaving; /* when everything has arrived */
     bool finished;
+    bool interrupted;
     int exit_code;
 };
 
@@ -66,7 +69,10 @@ void chat_fini(struct chat *chat);
 /* Prints a line; where nobody reads it any more, it is the end. */
 enum error chat_print(struct chat *chat, struct bytes text);
 
-/* Leaves when everything has arrived. */
+/* Something was not sent, or not well: the exit code is to say so, unless it says more. */
+void chat_note_failure(struct chat *chat);
+
+/* Leaves when everything has arrived; from a terminal after some seconds in any case. */
 void chat_leave(struct chat *chat);
 
 /* Ends at once. What was not sent by then is told. */
@@ -82,6 +88,9 @@ void chat_await_input(struct chat *chat);
 
 /* Goes on with what was read, and reads more when that is used up. */
 void chat_take_input(struct chat *chat);
+
+/* Lines that were read, but not said, up to one that would have left. */
+size_t chat_count_lines_left(const struct chat *chat);
 
 /* Is there room for what it would say? */
 bool chat_takes_lines(const struct chat *chat);

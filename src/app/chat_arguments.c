@@ -65,8 +65,10 @@ static bool take_token(struct given *given, const char *value) {
 
 bool chat_arguments_renew_token(struct chat_arguments *arguments) {
     char *now;
-    if (arguments->token_file == NULL || read_token(arguments->token_file, &now) != ERROR_NONE)
+    if (arguments->token_file == NULL)
         return false;
+    if (read_token(arguments->token_file, &now) != ERROR_NONE)
+        return true;
     if (strcmp(now, arguments->authorization) == 0) {
         memory_free(now);
         return false;

@@ -29,7 +29,8 @@ struct chat_arguments {
  * chat_arguments_fini() ends it. */
 int chat_arguments_read(struct chat_arguments *arguments, int count, char **texts);
 
-/* Reads the token's file again. True if it holds another one by now. */
+/* Reads the token's file again. False if the token is the same as before: it may be another one,
+ * now or, where it cannot be read at the moment, later. */
 bool chat_arguments_renew_token(struct chat_arguments *arguments);
 
 void chat_arguments_fini(struct chat_arguments *arguments);

@@ -75,6 +75,10 @@ size_t chat_connection_backlog(const struct chat_connection *connection) {
     return connection->sending.size - connection->sent + connection->queued.size;
 }
 
+uint64_t chat_connection_position(const struct chat_connection *connection) {
+    return connection->taken + chat_connection_backlog(connection);
+}
+
 static void send_more(struct chat_connection *connection) {
     if (connection->state == CHAT_CONNECTION_ENDING || transport_is_sending(&connection->transport))
         return;
@@ -289,6 +293,7 @@ static void stream_ended(struct transport *transport, enum error error) {
 static void sent(struct transport *transport, size_t size, enum error error) {
     struct chat_connection *connection = connection_of(transport);
     connection->sent += size;
+    connection->taken += size;
     if (error != ERROR_NONE)
         stream_ended(transport, error);
     else
@@ -366,6 +371,7 @@ void chat_connection_open(struct chat_connection *connection, const char *author
     connection->state = CHAT_CONNECTION_CONNECTING;
     connection->end = CHAT_END_LEFT;
     connection->code = 0;
+    connection->taken = 0;
     connection->why[0] = '\0';
     loop_start_timer(connection->loop, &connection->timer,
                      connection->loop->now + CONNECT_SECONDS * SECOND);

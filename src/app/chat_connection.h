@@ -69,6 +69,7 @@ struct chat_connection {
     struct message_reader reader;
     struct buffer sending, queued;
     size_t sent;
+    uint64_t taken; /* by the kernel, since it was opened; stays when it has ended */
     char key[WS_KEY_SIZE];
     struct timer timer;
     struct task ended_task;
@@ -98,6 +99,13 @@ void chat_connection_send(struct chat_connection *connection, struct bytes text)
 
 /* How much waits to be sent. */
 size_t chat_connection_backlog(const struct chat_connection *connection);
+
+/* Up to where all is taken, and where what was sent last ends, in bytes since it was opened. The
+ * first one may still be read when it has ended. */
+static inline uint64_t chat_connection_taken(const struct chat_connection *connection) {
+    return connection->taken;
+}
+uint64_t chat_connection_position(const struct chat_connection *connection);
 
 /* Closes in order, behind all that was to be sent; one that is not open yet ends at once. */
 void chat_connection_leave(struct chat_connection *connection);

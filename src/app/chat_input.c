@@ -4,6 +4,7 @@
  * no memory for it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,11 +13,16 @@
 #include "command.h"
 #include "output.h"
 
-enum { READ_SIZE = 64 * 1024, SHORTAGE_MS = 20 };
+enum { READ_SIZE = 64 * 1024, SHORTAGE_MS = 20, LINE_MAX_FROM_PROGRAM = 1024 * 1024 };
 
 static bool says_leave(struct bytes line) {
     return bytes_equal_ignoring_case(line, bytes_of("exit")) ||
            bytes_equal_ignoring_case(line, bytes_of("quit"));
+}
+
+static void refuse(struct chat *chat, const char *why) {
+    chat_screen_say(&chat->screen, why);
+    chat_note_failure(chat);
 }
 
 /* ERROR_NO_MEMORY: it was not said. */
@@ -26,7 +32,7 @@ static enum error take_line(struct chat *chat, struct bytes line) {
     if (says_leave(line))
         chat_leave(chat);
     else if (line.size > 0 && !utf8_is_valid(line))
-        chat_screen_say(&chat->screen, "a line that is not UTF-8 was not sent");
+        refuse(chat, "a line that is not UTF-8 was not sent");
     else if (line.size > 0)
         return chat_session_say(&chat->session, line);
     return ERROR_NONE;
@@ -47,8 +53,7 @@ static void take_edited_line(struct chat *chat, struct bytes line) {
     buffer_fini(&shown);
     if (take_line(chat, line) == ERROR_NONE)
         return;
-    chat_screen_say(&chat->screen, "out of memory: the line was not sent");
-    chat->exit_code = EXIT_SOME_FAILED;
+    refuse(chat, "out of memory: the line was not sent");
 }
 
 static void take_keys(struct chat *chat) {
@@ -78,13 +83,25 @@ static void wait_for_memory(struct chat *chat) {
     loop_start_timer(chat->loop, &chat->shortage, chat->loop->now + SHORTAGE_MS * MILLISECOND);
 }
 
+/* A line that is too long is passed over as it comes, so that it takes no room. False: it goes on.
+ */
+static bool skip_long_line(struct chat *chat, struct bytes *rest, const uint8_t *newline) {
+    if (!chat->skips)
+        refuse(chat, "a line of more than 1 MiB was not sent");
+    chat->skips = newline == NULL;
+    *rest = bytes_after(*rest, newline != NULL ? (size_t)(newline - rest->data) + 1 : rest->size);
+    return newline != NULL;
+}
+
 /* Takes the first line off `rest`, if it is whole or the last; false: there is none, or no memory
  * for it. */
 static bool take_first_line(struct chat *chat, struct bytes *rest) {
     const uint8_t *newline = rest->size > 0 ? memchr(rest->data, '\n', rest->size) : NULL;
+    size_t size = newline != NULL ? (size_t)(newline - rest->data) : rest->size;
+    if (chat->skips || size > LINE_MAX_FROM_PROGRAM)
+        return skip_long_line(chat, rest, newline);
     if (rest->size == 0 || (newline == NULL && !chat->input_ended))
         return false;
-    size_t size = newline != NULL ? (size_t)(newline - rest->data) : rest->size;
     if (take_line(chat, bytes_make(rest->data, size)) != ERROR_NONE) {
         wait_for_memory(chat);
         return false;
@@ -98,6 +115,31 @@ static void take_lines(struct chat *chat) {
     while (chat_takes_lines(chat) && take_first_line(chat, &rest))
         ;
     buffer_consume(&chat->lines, chat->lines.size - rest.size);
+}
+
+/* ---- what is left ---------------------------------------------------------------------------- */
+
+static bool ends_line(const struct chat *chat, uint8_t byte) {
+    return byte == '\n' || (chat->at_terminal && byte == '\r');
+}
+
+size_t chat_count_lines_left(const struct chat *chat) {
+    struct bytes rest = buffer_bytes(&chat->lines);
+    size_t count = 0;
+    while (rest.size > 0 && !chat->leaving) {
+        size_t size = 0;
+        while (size < rest.size && !ends_line(chat, rest.data[size]))
+            size++;
+        struct bytes line = bytes_make(rest.data, size);
+        bool whole = size < rest.size;
+        if (line.size > 0 && line.data[line.size - 1] == '\r')
+            line.size--;
+        if (says_leave(line))
+            break;
+        count += line.size > 0 && (whole || !chat->at_terminal);
+        rest = bytes_after(rest, whole ? size + 1 : size);
+    }
+    return count;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -133,19 +175,30 @@ static ssize_t read_input(struct chat *chat) {
                              chat->lines.data + chat->lines.size, READ_SIZE);
 }
 
+static void end_input(struct chat *chat, enum error error) {
+    char why[100];
+    chat->input_ended = true;
+    snprintf(why, sizeof why, "the input cannot be read: %s", error_text(error));
+    if (error != ERROR_NONE)
+        refuse(chat, why);
+}
+
 static void input_ready(struct operation *operation, const struct completion *completion) {
     struct chat *chat = container_of(operation, struct chat, input);
     if (chat->finished) {
         chat_finish_if_idle(chat);
         return;
     }
-    ssize_t size = completion->error == ERROR_NONE ? read_input(chat) : -ENOMEM;
+    ssize_t size = completion->error == ERROR_NONE ? read_input(chat) : 0;
+    enum error error = completion->error;
+    if (size < 0 && size != -EINTR && size != -EAGAIN)
+        error = error_from_errno((int)-size);
     if (size > 0)
         chat->lines.size += (size_t)size;
-    else if (size == -ENOMEM)
+    else if (error == ERROR_NO_MEMORY)
         wait_for_memory(chat);
-    else if (size != -EINTR && size != -EAGAIN)
-        chat->input_ended = true;
+    else if (error != ERROR_NONE || size == 0)
+        end_input(chat, error);
     chat_take_input(chat);
 }
 

@@ -19,7 +19,8 @@ enum {
 /* A line that was said. */
 struct chat_said {
     struct list_node link;
-    uint64_t id; /* of the command that carries it; 0: not on its way */
+    uint64_t id;  /* of the command that carries it; 0: not on its way */
+    uint64_t end; /* of it in what is sent, where lines are not answered */
     size_t size;
     uint8_t text[];
 };
@@ -79,6 +80,10 @@ static void say_one(struct chat_session *session, struct chat_said *said) {
     session->unanswered++;
     if (!session->speaks_json) {
         chat_connection_send(session->connection, bytes_make(said->text, said->size));
+        /* one that there was no memory for ended the connection, and was not sent */
+        said->end = chat_connection_is_open(session->connection)
+                        ? chat_connection_position(session->connection)
+                        : UINT64_MAX;
         return;
     }
     enum error error = write_publish(session, said, &command);
@@ -105,7 +110,7 @@ enum error chat_session_say(struct chat_session *session, struct bytes line) {
     struct chat_said *said = memory_allocate(sizeof *said + line.size);
     if (said == NULL)
         return ERROR_NO_MEMORY;
-    said->id = 0;
+    said->id = said->end = 0;
     said->size = line.size;
     memcpy(said->text, line.data, line.size);
     list_append(&session->said, &said->link);
@@ -118,7 +123,7 @@ enum error chat_session_say(struct chat_session *session, struct bytes line) {
 static void forget_what_was_taken(struct chat_session *session) {
     list_for_each_safe (node, &session->said) {
         struct chat_said *said = container_of(node, struct chat_said, link);
-        if (said->id != 0)
+        if (said->id != 0 && said->end <= chat_connection_taken(session->connection))
             forget(session, said);
     }
 }
@@ -163,6 +168,8 @@ void chat_session_opened(struct chat_session *session, struct bytes subprotocol)
 
 /* Whether what was not answered has arrived nobody knows: it is said again. */
 void chat_session_closed(struct chat_session *session) {
+    if (!session->speaks_json)
+        forget_what_was_taken(session);
     session->joined = false;
     session->unanswered = 0;
     list_for_each (node, &session->said)

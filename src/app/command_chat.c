@@ -37,7 +37,7 @@ static void signal_received(struct signals *signals, int number) {
         chat_screen_draw(&chat->screen);
         return;
     }
-    if (chat->exit_code == EXIT_INTERRUPTED) {
+    if (chat->interrupted) {
         chat_terminal_leave();
         _exit(128 + number);
     }
