@@ -59,9 +59,26 @@ static void print_result(void *context, const struct schedule_entry *entry,
     buffer_fini(&line);
 }
 
-/* Those that the schedule is of. */
-static const struct config_urls *scheduled(const struct service *service) {
-    return service->leaving.count > 0 ? &service->leaving : &service->config->fetch.urls;
+static void recall_from_schedule(const void *context, size_t index,
+                                 struct schedule_memory *memory) {
+    schedule_recall(context, index, memory);
+}
+
+/* The schedule, and the URLs that it is of: they stay where they are as long as it does. */
+static struct state_source source_of(const struct service *service) {
+    const struct config_urls *urls =
+        service->leaving.count > 0 ? &service->leaving : &service->config->fetch.urls;
+    return (struct state_source){.urls = urls->entries,
+                                 .count = urls->count,
+                                 .recall = recall_from_schedule,
+                                 .context = service->schedule};
+}
+
+/* The first round's first result may come before the schedule is there. */
+static void save_now_and_then(struct service *service) {
+    const struct state_source source = source_of(service);
+    if (service->schedule != NULL)
+        state_file_save_now_and_then(&service->state, &source);
 }
 
 /* Kept for who asks, and published when it has changed. */
@@ -77,14 +94,15 @@ static bool result_came(void *context, const struct schedule_entry *entry,
     if (error != ERROR_NONE)
         complain_of_result(result, error);
     else
-        state_file_save_now_and_then(&service->state, scheduled(service), service->schedule);
+        save_now_and_then(service);
     buffer_fini(&json);
     return error == ERROR_NONE;
 }
 
 static void round_ended(void *context, size_t fetched, size_t failed) {
     struct service *service = context;
-    state_file_save(&service->state, scheduled(service), service->schedule);
+    const struct state_source source = source_of(service);
+    state_file_save(&service->state, &source);
     log_write(LOG_INFO, "fetch", "round ended", LOG_NUMBER("fetched", fetched),
               LOG_NUMBER("failed", failed));
 }
@@ -188,8 +206,10 @@ static void start_others(struct service *service) {
  * for that it is what the file says. */
 static void last_ended(void *context) {
     struct service *service = context;
+    const struct state_source source = source_of(service);
+    state_file_settle(&service->state);
     buffer_clear(&service->known);
-    if (state_text_append(&service->known, &service->leaving, service->schedule) != ERROR_NONE)
+    if (state_text_append(&service->known, &source) != ERROR_NONE)
         buffer_fini(&service->known);
     service->schedule = NULL;
     config_urls_release(&service->leaving);

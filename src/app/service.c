@@ -52,6 +52,7 @@ static void hub_closed(void *context) {
 
 static void close_hub(void *context) {
     struct service *service = context;
+    state_file_settle(&service->state); /* while the schedule can be asked */
     uint64_t now = service->workers.loops[0]->now;
     uint64_t left = service->stop_deadline > now ? service->stop_deadline - now : 0;
     uint64_t part = left / STOP_PARTS;

@@ -1,5 +1,6 @@
 #include "state_file.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,7 +116,7 @@ static void complain(struct state_file *state, enum error error) {
 static void file_written(struct work *work) {
     struct state_file *state = container_of(work, struct state_file, writing);
     complain(state, state->result);
-    if (state->pending.size > 0)
+    if (state->pending.size > 0 && !state->building)
         send_pending(state);
     else if (state->closed != NULL)
         state->closed(state->closed_context);
@@ -123,38 +124,86 @@ static void file_written(struct work *work) {
 
 static const struct work_handler writing_handler = {"state_file", write_file, file_written};
 
-enum error state_text_append(struct buffer *out, const struct config_urls *urls,
-                             const struct schedule *schedule) {
+/* ---- building, a slice a turn ---------------------------------------------------------------- */
+
+static enum error append_lines(struct buffer *out, const struct state_source *source, size_t from,
+                               size_t to) {
     enum error error = ERROR_NONE;
-    for (size_t i = 0; i < urls->count && error == ERROR_NONE; i++) {
+    for (size_t i = from; i < to && error == ERROR_NONE; i++) {
         struct schedule_memory memory;
-        schedule_recall(schedule, i, &memory);
-        error = state_line_append(out, &urls->entries[i], &memory);
+        source->recall(source->context, i, &memory);
+        error = state_line_append(out, &source->urls[i], &memory);
     }
     return error;
 }
 
-void state_file_save(struct state_file *state, const struct config_urls *urls,
-                     const struct schedule *schedule) {
-    if (state->path == NULL)
-        return;
-    state->saved = state->loop->now;
+enum error state_text_append(struct buffer *out, const struct state_source *source) {
+    return append_lines(out, source, 0, source->count);
+}
+
+static void begin_building(struct state_file *state) {
+    state->building = true;
+    state->again = false;
+    state->built = 0;
     buffer_clear(&state->pending);
-    enum error error = state_text_append(&state->pending, urls, schedule);
+}
+
+/* After an error there is nothing to write: rather the file that is there than half of this one. */
+static void end_building(struct state_file *state, enum error error) {
+    state->building = false;
     if (error != ERROR_NONE) {
-        buffer_clear(&state->pending); /* rather the file that is there than half of this one */
+        buffer_clear(&state->pending);
         complain(state, error);
     } else if (state->pending.size > 0 && !work_is_sent(&state->writing)) {
         send_pending(state);
     }
+    if (state->again)
+        begin_building(state);
 }
 
-void state_file_save_now_and_then(struct state_file *state, const struct config_urls *urls,
-                                  const struct schedule *schedule) {
-    uint64_t now = state->loop->now;
-    /* the first round's first result comes before the schedule is there */
-    if (schedule != NULL && now - state->saved >= SAVED_EVERY_SECONDS * SECOND)
-        state_file_save(state, urls, schedule);
+static void build_slice(struct state_file *state) {
+    size_t left = state->source.count - state->built;
+    size_t end = state->built + (left < STATE_LINES_A_TURN ? left : STATE_LINES_A_TURN);
+    enum error error = append_lines(&state->pending, &state->source, state->built, end);
+    state->built = end;
+    if (error != ERROR_NONE || end == state->source.count)
+        end_building(state, error);
+}
+
+static void slice_came(struct task *task) {
+    struct state_file *state = container_of(task, struct state_file, slice);
+    build_slice(state);
+    if (state->building)
+        loop_post(state->loop, &state->slice);
+}
+
+static const struct task_handler slice_handler = {"state_file_slice", slice_came};
+
+void state_file_save(struct state_file *state, const struct state_source *source) {
+    if (state->path == NULL)
+        return;
+    state->saved = state->loop->now;
+    if (state->building) {
+        state->again = true;
+        return;
+    }
+    state->source = *source;
+    begin_building(state);
+    loop_post(state->loop, &state->slice);
+}
+
+void state_file_save_now_and_then(struct state_file *state, const struct state_source *source) {
+    if (state->loop->now - state->saved >= SAVED_EVERY_SECONDS * SECOND)
+        state_file_save(state, source);
+}
+
+/* What is built so far is old if it was asked for again. */
+void state_file_settle(struct state_file *state) {
+    loop_unpost(&state->slice);
+    if (state->again)
+        begin_building(state);
+    while (state->building)
+        build_slice(state);
 }
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
@@ -170,6 +219,7 @@ enum error state_file_init(struct state_file *state, const char *path, struct po
         error = buffer_append_byte(&temporary, 0);
     state->temporary = (char *)temporary.data; /* a buffer's memory is like any other */
     state->writing.handler = &writing_handler;
+    state->slice.handler = &slice_handler;
     pool_port_init(&state->port, pool, loop);
     return error;
 }
@@ -181,6 +231,7 @@ void state_file_fini(struct state_file *state) {
 }
 
 void state_file_close(struct state_file *state, void (*closed)(void *context), void *context) {
+    assert(!state->building);
     state->closed = closed;
     state->closed_context = context;
     if (!work_is_sent(&state->writing))
