@@ -60,6 +60,7 @@
     ROW(HTTP_FRAMING, "ambiguous HTTP message length")                     \
     ROW(HTTP_LINE_TOO_LONG, "HTTP start line too long")                    \
     ROW(HTTP_HEAD_TOO_LARGE, "HTTP header too large")                      \
+    ROW(HTTP_INTERIM, "too many interim HTTP responses")                   \
     ROW(HTTP_TRUNCATED, "HTTP message cut short")                          \
     ROW(HTTP_STATUS, "HTTP status is not a success")                       \
     ROW(BODY_TOO_LARGE, "body larger than the limit")                      \

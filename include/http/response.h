@@ -14,7 +14,7 @@
 
 #include "http/message.h"
 
-/* More interim responses than this before the final one are ERROR_LIMIT_REACHED. */
+/* More interim responses than this before the final one are ERROR_HTTP_INTERIM. */
 enum { HTTP_INTERIM_RESPONSES = 8 };
 
 struct http_response {

@@ -91,6 +91,7 @@ const char *fetch_error_kind(enum error error) {
     case ERROR_HTTP_FRAMING:
     case ERROR_HTTP_LINE_TOO_LONG:
     case ERROR_HTTP_HEAD_TOO_LARGE:
+    case ERROR_HTTP_INTERIM:
         return "protocol";
     case ERROR_HTTP_TRUNCATED:
     case ERROR_END_OF_STREAM:

@@ -55,7 +55,7 @@ enum http_event http_response_next(struct http_response *response, struct bytes 
             return HTTP_HEAD;
         }
         if (response->interim_count++ == HTTP_INTERIM_RESPONSES)
-            return http_message_fail(message, ERROR_LIMIT_REACHED);
+            return http_message_fail(message, ERROR_HTTP_INTERIM);
         http_message_restart(message);
     }
     return event;

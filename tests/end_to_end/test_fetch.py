@@ -233,6 +233,7 @@ GOOD = {
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" + BODY,
     "same length twice": response(BODY, f"Content-Length: {len(BODY)}"),
     "after 103": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + response(BODY),
+    "after eight 102": b"HTTP/1.1 102 Processing\r\n\r\n" * 8 + response(BODY),
     "more behind the body": response(BODY) + b"HTTP/1.1 200 OK\r\n",
 }
 
@@ -250,6 +251,7 @@ BAD = {
     "negative length": ("protocol", response(BODY, length=-1)),
     "immense chunk": ("protocol", CHUNKED + b"f" * 17 + b"\r\n"),
     "head without end": ("protocol", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20000),
+    "nine interim responses": ("protocol", b"HTTP/1.1 102 Processing\r\n\r\n" * 9 + response(BODY)),
     "coding nobody asked for": ("encoding", response(BODY, "Content-Encoding: compress")),
     "too large by its length": ("too_large", response(BODY, length=5_000_000)),
     "too large in chunks": ("too_large", CHUNKED + chunks(b"x" * 2_000_000, 65536) + b"0\r\n\r\n"),

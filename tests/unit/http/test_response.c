@@ -269,7 +269,7 @@ static void too_many_interim_responses(void **state) {
     check_sized((const char *)stream.data, stream.size, "204 No Content; [] keep; rest ''");
     stream.size = size;
     assert_int_equal(buffer_append_text(&stream, interim), ERROR_NONE);
-    check_sized((const char *)stream.data, stream.size, "[] error limit-reached");
+    check_sized((const char *)stream.data, stream.size, "[] error http-interim");
     buffer_fini(&stream);
 }
 
@@ -500,6 +500,27 @@ static void limits_are_exact(void **state) {
     buffer_fini(&stream);
 }
 
+/* 64 KiB, 256 fields, lines of 8190 bytes. */
+static void limits_of_responses(void **state) {
+    (void)state;
+    struct buffer stream = {0};
+    build(&stream, 20, 256, 10, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_NONE);
+    build(&stream, 20, 257, 10, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_HTTP_HEAD_TOO_LARGE);
+    build(&stream, 8190, 1, 8190, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_NONE);
+    build(&stream, 8191, 1, 10, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_HTTP_LINE_TOO_LONG);
+    build(&stream, 20, 1, 8191, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_HTTP_HEAD_TOO_LARGE);
+    build(&stream, 20, 8, 8187, "\r\n"); /* 22 + 8 × 8189 + 2 = 65536 */
+    check_outcome(&stream, &http_response_limits, ERROR_NONE);
+    build(&stream, 21, 8, 8187, "\r\n");
+    check_outcome(&stream, &http_response_limits, ERROR_HTTP_HEAD_TOO_LARGE);
+    buffer_fini(&stream);
+}
+
 /* What never ends is refused as soon as it cannot end well, not kept for ever. */
 static void endless_lines_refused(void **state) {
     (void)state;
@@ -646,6 +667,7 @@ int main(void) {
         cmocka_unit_test(keep_alive_matrix),
         cmocka_unit_test(keep_alive_only_after_the_end),
         cmocka_unit_test(limits_are_exact),
+        cmocka_unit_test(limits_of_responses),
         cmocka_unit_test(endless_lines_refused),
         cmocka_unit_test(trailers_and_extensions_count),
         cmocka_unit_test(errors_and_ends_stay),
