@@ -28,7 +28,8 @@ struct fetch_request {
     struct bytes body;
     /* The value of Authorization; goes to the URL's own origin and nowhere else. NULL: none. */
     const char *authorization;
-    /* How to trust origins over https. Without authorities: the session's. */
+    /* How to trust origins over https, on the whole way. Without authorities: the session's. The
+     * certificate is shown to the URL's own origin and to nobody else. */
     struct tls_client_options tls;
     /* What the user has already: a 304 is then a success without a body. NULL: nothing. */
     const struct fetch_validators *validators;

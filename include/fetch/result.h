@@ -42,7 +42,7 @@ struct fetch_result {
     unsigned redirects;   /* that were followed */
     bool reused;          /* the last attempt's connection had served before */
     bool unchanged;       /* a 304: the content is what the validators were for */
-    bool unverified;      /* nobody looked at the certificate, as was asked for */
+    bool unverified;      /* a certificate on the way was not looked at, as was asked for */
     bool downgraded;      /* a redirect led from https to http */
     char *saved;          /* the file that has the body; NULL: none */
     uint64_t retry_after; /* nanoseconds that a failure's response asked for; 0: nothing */

@@ -162,7 +162,7 @@ void attempt_begin(struct fetch *fetch) {
     }
     fetch->attempt.connection = take_pooled(fetch);
     fetch->result.reused = fetch->attempt.connection != NULL;
-    fetch->result.unverified =
+    fetch->result.unverified |= /* on one step of the way, or on all */
         fetch->origin->trust != NULL && fetch->origin->trust->options.accept_any_certificate;
     if (!fetch->result.reused) {
         connect_begin(fetch);

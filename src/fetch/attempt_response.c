@@ -99,9 +99,7 @@ static bool is_head(const struct fetch *fetch) {
 
 /* A 304 says something only to who asked with validators (RFC 9110 §15.4.5). */
 static bool is_unchanged(const struct fetch *fetch) {
-    const struct fetch_validators *validators = fetch->request.validators;
-    return fetch->result.status == HTTP_STATUS_NOT_MODIFIED && validators != NULL &&
-           strcmp(validators->url, fetch->result.final_url) == 0;
+    return fetch->result.status == HTTP_STATUS_NOT_MODIFIED && head_has_validators(fetch);
 }
 
 struct cookie_party attempt_party(const struct fetch *fetch) {

@@ -183,6 +183,9 @@ void tunnel_received(struct fetch *fetch, struct bytes data);
 
 /* ---- head.c ---------------------------------------------------------------------------------- */
 
+/* Do its validators go along on this step of its way? */
+bool head_has_validators(const struct fetch *fetch);
+
 /* Writes the request's head and body. */
 enum error head_write(struct fetch *fetch, struct buffer *out);
 

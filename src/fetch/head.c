@@ -63,10 +63,17 @@ static void add_default(struct head *head, const char *name, const char *value) 
         add(head, name, bytes_of(value));
 }
 
-/* Validators are for one URL; a redirect may have led away from it, or to it. */
+/* Validators are for one URL; a redirect may have led away from it, or to it. Conditions that the
+ * request itself makes go in place of ours: they are not about the content that we have. */
+bool head_has_validators(const struct fetch *fetch) {
+    const struct fetch_validators *validators = fetch->request.validators;
+    return validators != NULL && strcmp(validators->url, fetch->result.final_url) == 0 &&
+           !carries(fetch, "if-none-match") && !carries(fetch, "if-modified-since");
+}
+
 static void add_validators(struct head *head) {
     const struct fetch_validators *validators = head->fetch->request.validators;
-    if (validators == NULL || strcmp(validators->url, head->fetch->result.final_url) != 0)
+    if (!head_has_validators(head->fetch))
         return;
     if (validators->etag != NULL)
         add(head, "If-None-Match", bytes_of(validators->etag));

@@ -42,11 +42,19 @@ static struct origin *origin_new(struct session *session, const struct url *url,
     return origin;
 }
 
+/* A client's certificate is for the URL's own origin, as other credentials are. */
+static struct trust *trust_for(struct session *session, const struct fetch *fetch) {
+    struct tls_client_options options = fetch->request.tls;
+    if (fetch->hop.foreign)
+        options.certificate_file = options.key_file = NULL;
+    return trust_of(session, &options);
+}
+
 /* The origin that a fetch's URL belongs to, or NULL for want of memory. */
 static struct origin *origin_of(struct session *session, const struct fetch *fetch) {
     struct trust *trust = NULL;
     if (fetch->hop.url.scheme == URL_HTTPS) {
-        trust = trust_of(session, &fetch->request.tls);
+        trust = trust_for(session, fetch);
         if (trust == NULL)
             return NULL;
     }

@@ -21,8 +21,9 @@ def start(processes, urls):
 
 async def test_validators_are_sent_back_and_a_304_is_no_change(processes):
     contents = {"/etag": b"A", "/date": b"B", "/none": b"C"}
-    validators = {"/etag": ['ETag: W/"v1"'],
-                  "/date": ["Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"]}
+    day = "Sun, 06 Nov 1994 08:49:37 GMT"
+    validators = {"/etag": ['ETag: W/"v1"', f"Last-Modified: {day}"],
+                  "/date": [f"Last-Modified: {day}"]}
 
     async def handler(path, writer):
         fields = seen.requests[-1].fields
@@ -40,8 +41,9 @@ async def test_validators_are_sent_back_and_a_304_is_no_change(processes):
         asked = {path: [request.fields for request in seen.requests if request.path == path]
                  for path in contents}
     assert [fields.get("if-none-match") for fields in asked["/etag"]][:3] == [None] + ['W/"v1"'] * 2
-    assert [fields.get("if-modified-since") for fields in asked["/date"]][:3] == \
-        [None] + ["Sun, 06 Nov 1994 08:49:37 GMT"] * 2
+    for path in ("/etag", "/date"):
+        assert [fields.get("if-modified-since") for fields in asked[path]][:3] == [None, day, day]
+    assert all("if-none-match" not in fields for fields in asked["/date"])
     assert all("if-none-match" not in fields and "if-modified-since" not in fields
                for fields in asked["/none"])
     lines = [f"✅ {seen.url(path)} → {contents[path].decode()}" for path in contents]
@@ -65,10 +67,12 @@ async def test_a_failure_or_a_content_without_validators_forgets_them(processes)
 
 
 async def test_validators_are_only_for_the_url_that_gave_them(processes):
+    """Its redirect leads elsewhere in the third round: a 304 from there is no answer to anything."""
     async def handler(path, writer):
         if path == "/moved":
-            writer.write(response(b"", "Location: /here", 'ETag: "moved"', status="302 Found"))
-        elif "if-none-match" in seen.requests[-1].fields:
+            to = "/here" if seen.paths.count(path) < 3 else "/there"
+            writer.write(response(b"", f"Location: {to}", 'ETag: "moved"', status="302 Found"))
+        elif path == "/there" or "if-none-match" in seen.requests[-1].fields:
             writer.write(b"HTTP/1.1 304 Not Modified\r\n\r\n")
         else:
             writer.write(response(page("here"), 'ETag: "here"'))
@@ -76,11 +80,28 @@ async def test_validators_are_only_for_the_url_that_gave_them(processes):
 
     async with origin(handler) as seen:
         service = start(processes, [seen.url("/moved")])
-        await eventually(lambda: len(printed(service)) >= 2)
+        await eventually(lambda: len(printed(service)) >= 3)
         told = [(request.path, request.fields.get("if-none-match")) for request in
-                seen.requests[:4]]
-        assert printed(service)[:2] == [f"✅ {seen.url('/moved')} → here"] * 2
-    assert told == [("/moved", None), ("/here", None), ("/moved", None), ("/here", '"here"')]
+                seen.requests[:6]]
+        assert printed(service)[:3] == [f"✅ {seen.url('/moved')} → here"] * 2 + [
+            f"❌ {seen.url('/moved')}: HTTP 304 Not Modified"]
+    assert told == [("/moved", None), ("/here", None), ("/moved", None), ("/here", '"here"'),
+                    ("/moved", None), ("/there", None)]
+
+
+async def test_conditions_of_the_config_go_in_place_of_validators(processes):
+    """They are not about the content that we have: a 304 to them is none to us."""
+    async def handler(path, writer):
+        writer.write(response(page("here"), 'ETag: "ours"') if len(seen.requests) == 1 else
+                     b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        return True
+
+    async with origin(handler) as seen:
+        service = start(processes, [{"url": seen.url(), "headers": {"If-None-Match": '"own"'}}])
+        await eventually(lambda: len(printed(service)) >= 2)
+        assert printed(service)[:2] == [
+            f"✅ {seen.url()} → here", f"❌ {seen.url()}: HTTP 304 Not Modified"]
+        assert [request.fields["if-none-match"] for request in seen.requests[:2]] == ['"own"'] * 2
 
 
 async def test_one_that_hangs_delays_nobody(processes):

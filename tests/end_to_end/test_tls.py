@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import threading
 
 import pytest
@@ -30,12 +31,15 @@ def stranger(tmp_path_factory):
 
 
 async def fetch(processes, authority, *urls, **settings):
-    """The results of `ringcast fetch`, which trusts that authority alone."""
-    config = {"fetch": {"authorities": authority.certificate, "retries": 0, **settings}}
-    path = write_config(processes.folder, config)
-    process = await processes.run("fetch", "--json", "-c", path, *urls)
+    """
+    The results of `ringcast fetch`, which trusts that authority alone; of URLs, or of what the
+    config may have in their place.
+    """
+    config = {"fetch": {"authorities": authority.certificate, "retries": 0, "urls": urls,
+                        **settings}}
+    process = await processes.run("fetch", "--json", "-c", write_config(processes.folder, config))
     found = [json.loads(line) for line in process.stdout.lines()]
-    assert len(found) == len(urls)
+    assert len(found) == len(urls), process.everything()
     assert process.code == (1 if any(result["error"] for result in found) else 0)
     return found
 
@@ -189,6 +193,75 @@ async def test_a_handshake_that_never_ends_times_out(processes, authority):
         result, = await fetch(processes, authority, f"https://localhost:{port}/",
                               timeout={"connect": "200ms"})
     assert result["error"]["kind"] == "timeout"
+
+
+# ---- each URL by its own rules ---------------------------------------------------------------------
+
+async def test_each_url_has_its_own_trust(processes, authority, stranger):
+    """One origin over kept connections: what one URL allows, and has, is no other's."""
+    async with tls_server(stranger.issue("localhost"), answer) as port:
+        url = f"https://localhost:{port}/"
+        urls = [{"url": url, **trust} for trust in (
+            {}, {"ca": stranger.certificate}, {"insecure": True})] * 2
+        found = await fetch(processes, authority, *urls, per_host=1)
+    for strict, trusting, careless in (found[:3], found[3:]):
+        refused(strict, "tls_unknown_root", "trusted authority")
+        assert (trusting["error"], trusting["warnings"]) == (None, [])
+        assert (careless["error"], careless["warnings"]) == (None, ["unverified"])
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+async def test_a_client_s_certificate_is_shown_to_who_asks(processes, authority, stranger, version):
+    _, url = await start_openssl_server(
+        processes, authority.issue("localhost"), version, "-Verify", "1", "-verify_return_error",
+        "-CAfile", authority.certificate)
+    clients = [authority.issue("client"), None, stranger.issue("client"),
+               authority.issue("client", key_type=("rsa:2048",))]
+    known, nobody, unknown, rsa = await fetch(processes, authority, *[
+        {"url": url, "certificate": client.certificate, "key": client.key} if client else url
+        for client in clients])
+    assert (known["error"], known["status"]) == (None, 200)
+    assert (rsa["error"], rsa["status"]) == (None, 200)
+    assert (nobody["error"]["kind"], unknown["error"]["kind"]) == ("tls", "tls")
+
+
+async def test_it_stays_behind_when_a_redirect_leads_elsewhere(processes, authority):
+    """As other credentials do. That a certificate was not looked at is said all the same."""
+    def shown(writer):
+        return writer.get_extra_info("peercert") is not None
+
+    async def first(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(("first", shown(writer)))
+        to = f"http://localhost:{plain}/" if b" /down " in head else f"https://localhost:{other}/"
+        if b" /near " in head:
+            to = "/"
+        writer.write(response(b"", f"Location: {to}", "Connection: close", status="302 Found")
+                     if b" / " not in head else response(BODY, "Connection: close"))
+        writer.close()
+
+    async def second(reader, writer):
+        seen.append(("second", shown(writer)))
+        await answer(reader, writer)
+
+    def asking():
+        context = server_context(identity)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(authority.certificate)
+        return context
+
+    seen = []
+    identity, client = authority.issue("localhost"), authority.issue("client")
+    async with tls_server(identity, second, asking()) as other, listening(answer) as plain, \
+            tls_server(identity, first, asking()) as port:
+        mine = {"certificate": client.certificate, "key": client.key}
+        urls = [{"url": f"https://localhost:{port}/near", **mine},
+                {"url": f"https://localhost:{port}/far", **mine},
+                {"url": f"https://localhost:{port}/down", **mine, "insecure": True}]
+        near, far, down = await fetch(processes, authority, *urls)
+    assert [result["error"] for result in (near, far, down)] == [None] * 3
+    assert sorted(seen) == [("first", True)] * 4 + [("second", False)]
+    assert (far["warnings"], down["warnings"]) == ([], ["unverified", "downgraded"])
 
 
 # ---- ends ------------------------------------------------------------------------------------------
