@@ -112,6 +112,13 @@ static bool is_whole(struct ws_inflater *inflater) {
     return inflater->is_whole || inflateSyncPoint(&inflater->stream) == 1;
 }
 
+/* Once the room is used up more may be held back, but not behind a final block: that has given all,
+ * and to ask again would be to ask for a block behind it. */
+static bool may_have_more(const struct ws_inflater *inflater) {
+    return inflater->stream.avail_in > 0 ||
+           (inflater->stream.avail_out == 0 && !inflater->is_whole);
+}
+
 static enum error inflate_all(struct ws_inflater *inflater, struct bytes payload,
                               struct ws_inflate_limits limits, struct buffer *out) {
     z_stream *stream = &inflater->stream;
@@ -122,7 +129,7 @@ static enum error inflate_all(struct ws_inflater *inflater, struct bytes payload
         error = inflate_some(inflater, out);
         if (error == ERROR_NONE)
             error = check_size(out, payload.size, limits);
-    } while (error == ERROR_NONE && (stream->avail_in > 0 || stream->avail_out == 0));
+    } while (error == ERROR_NONE && may_have_more(inflater));
     return error != ERROR_NONE || is_whole(inflater) ? error : ERROR_WS_PROTOCOL;
 }
 

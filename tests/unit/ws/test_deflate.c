@@ -191,6 +191,35 @@ static void what_is_cut_short(void **state) {
     expect_inflated("\xf3\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"); /* nothing behind a final block */
 }
 
+/* Whole steps of room end with the final block: nothing is asked for behind it. */
+static void final_blocks_that_fill_the_room(void **state) {
+    (void)state;
+    static const uint8_t one[34] = {0xed, 0xc1, 0x31, 0x01,        0x00, 0x00, 0x00,
+                                    0xc2, 0xa0, 0xac, 0xeb,        0x5f, 0xc2, 0x18,
+                                    0x3e, 0x40, 0x01, [32] = 0x6f, 0x03};
+    static const uint8_t two[47] = {0xed, 0xc1, 0x81, 0x00, 0x00, 0x00, 0x00, 0x80,       0x20,
+                                    0xd6, 0xfd, 0x25, 0x16, 0xa9, 0x0a, 0x00, [46] = 0x18};
+    static const struct {
+        struct bytes deflated;
+        size_t size;
+    } cases[] = {{{one, sizeof one}, 16 * 1024}, {{two, sizeof two}, 32 * 1024}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t longer[sizeof two + 1] = {0}; /* the head of an empty block behind it */
+        const struct bytes whole = cases[i].deflated;
+        memcpy(longer, whole.data, whole.size);
+        for (size_t size = 1; size < whole.size; size++)
+            assert_int_equal(inflate_bytes(longer, size, SIZE_MAX), ERROR_WS_PROTOCOL);
+        for (size_t size = whole.size; size <= whole.size + 1; size++) {
+            assert_int_equal(inflate_bytes(longer, size, cases[i].size), ERROR_NONE);
+            assert_int_equal(out.size, cases[i].size);
+            assert_int_equal(out.data[0], 'a');
+            assert_memory_equal(out.data, out.data + 1, out.size - 1);
+            assert_int_equal(inflate_bytes(longer, size, cases[i].size - 1), ERROR_WS_TOO_BIG);
+        }
+        expect_inflated("\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"); /* and it goes on */
+    }
+}
+
 static void deflate_whole(struct bytes payload, struct buffer *deflated) {
     assert_true(ws_deflater_message(deflater, &payload, 1, deflated));
 }
@@ -315,6 +344,7 @@ int main(void) {
         deflate_test(without_takeover_nothing_is_kept),
         deflate_test(what_is_not_deflated),
         deflate_test(what_is_cut_short),
+        deflate_test(final_blocks_that_fill_the_room),
         deflate_test(more_than_is_allowed),
         deflate_test(more_than_is_in_proportion),
         deflate_test(messages_there_and_back),
