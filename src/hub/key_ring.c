@@ -60,11 +60,22 @@ void key_ring_answer(struct key_ring *ring, struct bytes key, uint64_t offset, u
     seen->answered = true;
 }
 
+/* What is tried again is as young as a new one. */
+static void renew(struct key_ring *ring, struct seen_key *failed, uint64_t now) {
+    failed->when = now;
+    list_remove(&failed->link);
+    list_append(&ring->oldest_first, &failed->link);
+}
+
 enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now, unsigned *count) {
-    struct map_node *failed = map_find(&ring->map, key);
-    *count = failed != NULL ? container_of(failed, struct seen_key, node)->count : 0;
-    if (failed != NULL)
+    struct map_node *node = map_find(&ring->map, key);
+    if (node != NULL) {
+        struct seen_key *failed = container_of(node, struct seen_key, node);
+        *count = failed->count;
+        renew(ring, failed, now);
         return ERROR_NONE;
+    }
+    *count = 0;
     struct seen_key *seen = memory_allocate(sizeof *seen + key.size);
     if (seen == NULL)
         return ERROR_NO_MEMORY;

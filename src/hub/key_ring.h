@@ -22,7 +22,8 @@ bool key_ring_find(struct key_ring *ring, struct bytes key, uint64_t now, uint64
 
 /*
  * Makes room for a key that key_ring_find() did not find; it is not found yet. `*count` is how many
- * messages an earlier attempt has published before it failed. ERROR_NO_MEMORY.
+ * messages an earlier attempt has published before it failed; its time begins anew.
+ * ERROR_NO_MEMORY.
  */
 enum error key_ring_add(struct key_ring *ring, struct bytes key, uint64_t now, unsigned *count);
 

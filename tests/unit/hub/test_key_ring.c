@@ -69,6 +69,23 @@ static void forgotten_after_its_time(void **state) {
     assert_true(find("b", KEY_RING_SECONDS * SECOND, &offset));
 }
 
+/* Five minutes from the attempt that was answered, not from the one that failed. */
+static void tried_again_it_is_kept_anew(void **state) {
+    (void)state;
+    const uint64_t again = (KEY_RING_SECONDS - 1) * SECOND;
+    uint64_t offset;
+    unsigned count;
+    assert_int_equal(key_ring_add(&ring, bytes_of("a"), 0, &count), ERROR_NONE);
+    key_ring_fail(&ring, bytes_of("a"), 5);
+    add("b", SECOND, 2);
+    assert_false(find("a", again, &offset));
+    add("a", again, 9);
+    assert_true(find("a", again + (KEY_RING_SECONDS - 1) * SECOND, &offset));
+    assert_int_equal(offset, 9);
+    assert_false(find("b", again + 2 * SECOND, &offset)); /* it is not behind the younger one */
+    assert_false(find("a", again + KEY_RING_SECONDS * SECOND, &offset));
+}
+
 static void bounded_in_number(void **state) {
     (void)state;
     uint64_t offset;
@@ -97,11 +114,9 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ring_test(found_with_its_answer),
-        ring_test(not_found_before_its_answer),
-        ring_test(forgotten_after_its_time),
-        ring_test(bounded_in_number),
-        ring_test(out_of_memory),
+        ring_test(found_with_its_answer),    ring_test(not_found_before_its_answer),
+        ring_test(forgotten_after_its_time), ring_test(tried_again_it_is_kept_anew),
+        ring_test(bounded_in_number),        ring_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("key ring", tests, NULL, NULL);
 }
