@@ -103,6 +103,9 @@ void message_reader_fini(struct message_reader *reader);
 enum message_event message_next(struct message_reader *reader, uint8_t **data, size_t *size,
                                 struct message *message);
 
+/* The bound of a message, which holds for what it inflates to as well. */
+size_t message_reader_max_size(const struct message_reader *reader);
+
 /* Was there a close or a failure? */
 bool message_reader_has_ended(const struct message_reader *reader);
 

@@ -25,9 +25,9 @@ void client_free_deflate(struct client *client) {
 /* The message's text or bytes, valid until the worker inflates again. */
 static enum error inflate_message(struct client *client, struct message *message, bool text) {
     struct hub_worker *worker = worker_of(client);
-    const struct hub_options *options = &worker->hub->options;
     const struct ws_deflate *agreed = &client->deflate->agreed;
-    const struct ws_inflate_limits limits = {options->max_message, options->limits.inflate_ratio};
+    const struct ws_inflate_limits limits = {message_reader_max_size(&client->reader),
+                                             worker->hub->options.limits.inflate_ratio};
     if (worker->inflater == NULL)
         worker->inflater = ws_inflater_new();
     if (worker->inflater == NULL)

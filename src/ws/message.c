@@ -56,6 +56,10 @@ void message_reader_fini(struct message_reader *reader) {
     release_control(reader);
 }
 
+size_t message_reader_max_size(const struct message_reader *reader) {
+    return reader->max_size;
+}
+
 bool message_reader_has_ended(const struct message_reader *reader) {
     return reader->ended;
 }

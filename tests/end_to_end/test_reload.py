@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import ssl
+import zlib
 
 import pytest
 import websockets
@@ -16,8 +17,8 @@ from support.origin import for_ever, origin, page, response
 from support.process import PATIENCE, eventually
 from support.service import merged, start_service, write_config
 from support.tokens import SECRET, token, write_file
-from support.wire import (PING, PONG, TEXT, Connection, close_frame, frame, handshake, http_get, join,
-                          leave, listen)
+from support.wire import (CLOSE, PING, PONG, TEXT, Connection, close_frame, frame, handshake,
+                          http_get, join, leave, listen)
 
 BASE = {"workers": 2, "shutdown_timeout": "5s", "hub": {"listen": "localhost:0"},
         "admin": {"listen": "localhost:0"}}
@@ -55,6 +56,37 @@ async def status_of(service, path="/", **fields):
     async with await Connection.open(service.hub) as connection:
         connection.send(handshake(path, **fields))
         return (await connection.response()).status
+
+
+async def test_messages_stay_as_large_as_a_connection_began_with(processes):
+    """Compressed or not, whether the limit falls or rises."""
+    def deflated(size):
+        compressor = zlib.compressobj(wbits=-15)
+        data = compressor.compress(bytes(size)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        return frame(TEXT, data[:-4], reserved=4)
+
+    async def closed_with_1009(client):
+        received = await client.frame()
+        return received.opcode == CLOSE and received.code == 1009
+
+    agreed = {"Sec_WebSocket_Extensions": "permessage-deflate"}
+    running = Reloader(processes, {"hub": {
+        "max_message": 1000, "channels": {"*": {"publish": "anyone"}}}})
+    hub = running.service.hub
+    early = [await join(hub, f"/channels/early{number}", **agreed) for number in range(2)]
+    await running.reload({"hub": {"max_message": 100}})
+    late = [await join(hub, f"/channels/late{number}", **agreed) for number in range(2)]
+    for client, size in ((early[0], 1000), (late[0], 100)):
+        client.send(deflated(size), frame(TEXT, bytes(size)), frame(PING, b"in order"))
+        assert (await client.frame()).opcode == PONG
+    await running.reload({"hub": {"max_message": 10000}})
+    early[0].send(deflated(1001))
+    early[1].send(frame(TEXT, bytes(1001)))
+    late[0].send(deflated(101))
+    late[1].send(frame(TEXT, bytes(101)))
+    for client in early + late:
+        assert await closed_with_1009(client)
+        client.abort()
 
 
 async def test_what_can_change_changes_and_clients_stay(processes):
