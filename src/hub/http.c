@@ -114,18 +114,34 @@ static bool take_key(const struct http_request *request, struct request *publish
 
 /* A body is taken as it is: what is in a coding would be published so (RFC 9110 section 8.4). */
 static bool is_encoded(const struct http_request *request) {
+    struct http_fields_list list = http_fields_list_begin(request->fields, "Content-Encoding");
     struct bytes coding;
-    return http_fields_find(request->fields, "Content-Encoding", &coding) &&
-           !bytes_equal_ignoring_case(coding, bytes_of("identity"));
+    while (http_fields_list_next(&list, &coding))
+        if (!bytes_equal_ignoring_case(coding, bytes_of("identity")))
+            return true;
+    return false;
 }
 
-static size_t count_messages(bool lines, struct bytes body) {
-    size_t count = 0;
-    if (!lines)
-        return 1;
-    for (size_t i = 0; i < body.size; i++)
-        count += body.data[i] == '\n';
-    return body.size > 0 && body.data[body.size - 1] != '\n' ? count + 1 : count;
+/* Which would be taken is told (RFC 9110 section 12.5.3). */
+static void refuse_coding(struct client *client) {
+    const struct http_field accepted = {bytes_of("Accept-Encoding"), bytes_of("identity")};
+    const struct http_response_head head = {
+        .status = HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE,
+        .content_type = bytes_of("application/json"),
+        .fields = {&accepted, 1},
+    };
+    http_connection_respond(&client->connection, &head,
+                            bytes_of("{\"error\":\"a body has no content coding\"}\n"), false);
+}
+
+/* What the fields say of the body. Returns what is wrong with them or with it, or NULL. */
+static const char *take_fields(const struct http_request *request, struct request *publish) {
+    classify(request, publish);
+    if (!take_key(request, publish))
+        return "there is one idempotency key, of 1 to 128 bytes";
+    if (!publish->binary && !utf8_is_valid(publish->payload))
+        return "a text must be UTF-8";
+    return NULL;
 }
 
 /* It may publish so much later, or never at once. */
@@ -165,7 +181,7 @@ static void publish(struct client *client, const struct http_request *request,
         return;
     }
     if (is_encoded(request)) {
-        refuse(client, HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE, "a body has no content coding");
+        refuse_coding(client);
         return;
     }
     struct request *publish = request_new(client, REQUEST_PUBLISH, target->name, body);
@@ -173,22 +189,22 @@ static void publish(struct client *client, const struct http_request *request,
         refuse(client, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
         return;
     }
-    classify(request, publish);
     publish->answered = published;
     client_make_prefix(client, &settings, publish->prefix);
-    uint64_t wait = client_publish_wait(client, count_messages(publish->lines, body), body.size);
+    const char *fault = take_fields(request, publish);
+    if (fault != NULL) {
+        request_cancel(publish);
+        refuse(client, HTTP_STATUS_BAD_REQUEST, fault);
+        return;
+    }
+    /* the last of all checks, for what is refused does not count */
+    uint64_t wait = client_publish_wait(client, request_count_messages(publish), body.size);
     if (wait > 0) {
         request_cancel(publish);
         refuse_rate(client, wait);
-    } else if (!take_key(request, publish)) {
-        request_cancel(publish);
-        refuse(client, HTTP_STATUS_BAD_REQUEST, "there is one idempotency key, of 1 to 128 bytes");
-    } else if (!publish->binary && !utf8_is_valid(body)) {
-        request_cancel(publish);
-        refuse(client, HTTP_STATUS_BAD_REQUEST, "a text must be UTF-8");
-    } else {
-        submit(client, publish);
+        return;
     }
+    submit(client, publish);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */

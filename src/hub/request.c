@@ -39,7 +39,7 @@ void request_forget(struct client *client) {
     client->request = NULL;
 }
 
-/* ---- at home: publishing --------------------------------------------------------------------- */
+/* ---- the messages of a body ------------------------------------------------------------------ */
 
 /* The next line that is not empty, without its end. */
 static bool next_line(struct bytes *text, struct bytes *line) {
@@ -55,6 +55,18 @@ static bool next_line(struct bytes *text, struct bytes *line) {
     }
     return false;
 }
+
+size_t request_count_messages(const struct request *publish) {
+    struct bytes rest = publish->payload, line;
+    size_t count = 0;
+    if (!publish->lines)
+        return 1;
+    while (next_line(&rest, &line))
+        count++;
+    return count;
+}
+
+/* ---- at home: publishing --------------------------------------------------------------------- */
 
 static enum error publish_one(struct request *request, struct home *home, struct bytes payload) {
     uint64_t offset;

@@ -51,6 +51,9 @@ struct request {
     uint8_t data[]; /* name and NUL, payload */
 };
 
+/* How many messages a body holds, as what it is to be understood as: `lines`, or one. */
+size_t request_count_messages(const struct request *publish);
+
 /* NULL: out of memory. */
 struct request *request_new(struct client *client, enum request_kind kind, struct bytes name,
                             struct bytes payload);

@@ -173,9 +173,14 @@ async def test_publishing_requests_that_are_too_much_ever_or_now(processes):
 
 
 async def test_publishing_requests_count_each_line(processes):
+    """That is a message: not the empty ones, nor those of what is refused for another reason."""
     service = start(processes, messages_per_second=2)
+    lines = {"Content_Type": "application/x-ndjson"}
     async with await Connection.open(service.hub) as http:
-        http.send(post("/channels/a", b"1\n" * 9 + b"2", Content_Type="application/x-ndjson"))
+        http.send(post("/channels/a", b"1\n" * 9 + b"\xff", **lines),
+                  post("/channels/a", b"1\n" * 10, Idempotency_Key="k" * 129, **lines))
+        assert [(await http.response()).status for _ in range(2)] == [400, 400]
+        http.send(post("/channels/a", b"1\n\n\r\n" * 9 + b"2", **lines))
         assert (await http.response()).status == 201
         http.send(post("/channels/a", b"one more"))
         refused = await http.response()
