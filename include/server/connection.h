@@ -46,7 +46,8 @@ bool http_connection_admit(struct http_connection *connection, const struct addr
 /*
  * Answers the request that the server has announced, then or later. Status, type and extra fields
  * come from `head`; length, date and Connection are filled in. `body` is copied. A HEAD request
- * gets the head alone. `close` ends the connection behind it.
+ * gets the head alone, without a length if that of `head` is negative: it would be a stream's.
+ * `close` ends the connection behind it.
  */
 void http_connection_respond(struct http_connection *connection,
                              const struct http_response_head *head, struct bytes body, bool close);

@@ -13,6 +13,8 @@
 #include "client_internal.h"
 #include "target.h"
 
+enum { FIELDS = 4 }; /* of a response, the last of them only where it is compressed */
+
 static bool is_deflated(const struct client *client) {
     const struct channel *channel = client->seat.subscription.channel;
     return channel != NULL && channel->kind == RENDITION_EVENTS_DEFLATED;
@@ -101,24 +103,35 @@ static bool accepts_gzip(struct http_fields fields) {
     return false;
 }
 
-static enum error write_head(struct client *client, bool deflated) {
-    const struct http_field fields[] = {
-        {bytes_of("Cache-Control"), bytes_of("no-cache")},
-        {bytes_of("X-Accel-Buffering"), bytes_of("no")},
-        {bytes_of("Vary"), bytes_of("Accept-Encoding")},
-        {bytes_of("Content-Encoding"), bytes_of("gzip")},
-    };
-    const struct http_response_head response = {
+/* `fields` is where the head's fields are put. Neither a stream nor its head alone has a length. */
+static struct http_response_head make_head(struct http_field fields[FIELDS], bool deflated) {
+    fields[0] = (struct http_field){bytes_of("Cache-Control"), bytes_of("no-cache")};
+    fields[1] = (struct http_field){bytes_of("X-Accel-Buffering"), bytes_of("no")};
+    fields[2] = (struct http_field){bytes_of("Vary"), bytes_of("Accept-Encoding")};
+    fields[3] = (struct http_field){bytes_of("Content-Encoding"), bytes_of("gzip")};
+    return (struct http_response_head){
         .status = HTTP_STATUS_OK,
-        .connection = "close",
         .content_type = bytes_of("text/event-stream"),
         .content_length = -1,
-        .fields = {fields, deflated ? 4 : 3},
+        .fields = {fields, deflated ? FIELDS : FIELDS - 1},
     };
+}
+
+static enum error write_head(struct client *client, bool deflated) {
+    struct http_field fields[FIELDS];
+    struct http_response_head response = make_head(fields, deflated);
+    response.connection = "close";
     enum error error = client_queue_head(client, &response);
     return error == ERROR_NONE && deflated
                ? client_queue_output(client, gzip_head, sizeof gzip_head)
                : error;
+}
+
+/* There is no body that would end with the connection, so that stays. */
+static void answer_head(struct client *client, bool deflated) {
+    struct http_field fields[FIELDS];
+    const struct http_response_head response = make_head(fields, deflated);
+    http_connection_respond(&client->connection, &response, bytes_make(NULL, 0), false);
 }
 
 /* What a browser's EventSource sends again goes before what its URL says. */
@@ -132,28 +145,33 @@ static bool find_start(const struct http_request *request, const struct target *
     return target_start(target, start);
 }
 
-void events_handle_request(struct client *client, const struct http_request *request,
-                           const struct target *target) {
-    struct start start;
-    if (!bytes_equal(request->method, bytes_of("GET"))) {
-        http_connection_refuse_method(&client->connection, "GET");
-        return;
-    }
-    if (!find_start(request, target, &start)) {
-        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
-                               "a place to begin is EPOCH:OFFSET");
-        return;
-    }
+static void begin_stream(struct client *client, struct bytes name, const struct start *start,
+                         bool deflated) {
     client->kind = CLIENT_EVENTS;
-    bool deflated = worker_of(client)->hub->options.compression && accepts_gzip(request->fields);
     enum error error = write_head(client, deflated);
     if (error == ERROR_NONE)
-        error = channel_subscribe(worker_of(client), target->name,
-                                  deflated ? RENDITION_EVENTS_DEFLATED : RENDITION_EVENTS, &start,
+        error = channel_subscribe(worker_of(client), name,
+                                  deflated ? RENDITION_EVENTS_DEFLATED : RENDITION_EVENTS, start,
                                   &client->seat.subscription);
     if (error != ERROR_NONE) {
         client_free_output(client);
         http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
                                error_text(error));
     }
+}
+
+void events_handle_request(struct client *client, const struct http_request *request,
+                           const struct target *target) {
+    struct start start;
+    bool is_head = bytes_equal(request->method, bytes_of("HEAD"));
+    bool deflated = worker_of(client)->hub->options.compression && accepts_gzip(request->fields);
+    if (!is_head && !bytes_equal(request->method, bytes_of("GET")))
+        http_connection_refuse_method(&client->connection, "GET, HEAD");
+    else if (!find_start(request, target, &start))
+        http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,
+                               "a place to begin is EPOCH:OFFSET");
+    else if (is_head)
+        answer_head(client, deflated);
+    else
+        begin_stream(client, target->name, &start, deflated);
 }

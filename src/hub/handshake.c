@@ -152,7 +152,8 @@ static bool is_allowed(struct client *client, const struct http_request *request
 bool client_is_allowed(struct client *client, const struct http_request *request,
                        const struct target *target, bool upgrade) {
     client->address = http_connection_client(&client->connection, request);
-    bool stays = upgrade || target->kind == TARGET_EVENTS;
+    bool streams = target->kind == TARGET_EVENTS && !bytes_equal(request->method, bytes_of("HEAD"));
+    bool stays = upgrade || streams;
     bool allowed = (!stays || is_admitted(client)) && is_allowed(client, request, target, upgrade);
     if (!allowed && upgrade)
         counter_add(&worker_of(client)->statistics.handshakes_refused, 1);

@@ -254,11 +254,14 @@ static enum error write_response(struct exchange *exchange, const struct http_re
                                  struct bytes body, struct buffer *out) {
     struct http_response_head complete = *head;
     complete.date = (int64_t)(ring_wall(loop_of(exchange)->ring) / SECOND);
-    /* RFC 9110 section 8.6: a 204 has no length */
-    complete.content_length = head->status == HTTP_STATUS_NO_CONTENT ? -1 : (int64_t)body.size;
+    bool is_head = bytes_equal(exchange->request.method, bytes_of("HEAD"));
+    assert(head->content_length >= 0 || is_head);
+    /* RFC 9110 section 8.6: a 204 has no length, nor a head whose body would have none */
+    bool has_length = head->status != HTTP_STATUS_NO_CONTENT && head->content_length >= 0;
+    complete.content_length = has_length ? (int64_t)body.size : -1;
     complete.connection = exchange->close_after ? "close" : head->connection;
     enum error error = http_write_response(out, &complete);
-    if (error == ERROR_NONE && !bytes_equal(exchange->request.method, bytes_of("HEAD")))
+    if (error == ERROR_NONE && !is_head)
         error = buffer_append(out, body.data, body.size);
     return error;
 }

@@ -113,6 +113,8 @@ REFUSED = [
     (400, "POST", "/channels/a", b"x", {"Idempotency_Key": "k" * 129}),
     (400, "POST", "/channels/a", b"x", {"Idempotency_Key": "a\r\nIdempotency-Key: b"}),
     (415, "POST", "/channels/a", b"x", {"Content_Encoding": "gzip"}),
+    (415, "POST", "/channels/a", b"x", {"Content_Encoding": "identity, br"}),
+    (415, "POST", "/channels/a", b"x", {"Content_Encoding": "identity\r\nContent-Encoding: gzip"}),
     (400, "GET", "/channels/a?since=x", b"", {}),
     (400, "GET", "/channels/a?since=0&limit=-1", b"", {}),
     (401, "POST", "/channels/closed", b"x", {}),
@@ -126,6 +128,15 @@ async def test_what_is_refused_leaves_the_connection(service, status, method, pa
     async with await Connection.open(service.hub) as http:
         assert (await ask(http, method, path, body, **fields))[0] == status
         assert (await ask(http, "POST", "/channels/a", b"x"))[0] == 201
+
+
+async def test_a_body_in_a_coding_is_told_which_would_be_taken(service):
+    async with await Connection.open(service.hub) as http:
+        http.send(request("POST", "/channels/a", b"x", Content_Encoding="gzip"))
+        refused = await http.response()
+        assert (refused.status, refused.fields["accept-encoding"]) == (415, "identity")
+        for none in ("identity", "Identity\r\nContent-Encoding: identity"):
+            assert (await ask(http, "POST", "/channels/a", b"x", Content_Encoding=none))[0] == 201
 
 
 async def test_a_head_request_gets_the_fields_and_an_absolute_target_is_one(service):
@@ -160,7 +171,7 @@ async def test_a_method_that_streams_do_not_have_says_which_they_have(service):
     async with await Connection.open(service.hub) as http:
         http.send(request("POST", "/channels/a/events", b"x"))
         refused = await http.response()
-        assert (refused.status, refused.fields["allow"]) == (405, "GET")
+        assert (refused.status, refused.fields["allow"]) == (405, "GET, HEAD")
 
 
 async def test_gone_before_the_answer(service):
@@ -323,6 +334,27 @@ async def test_events_and_coming_back(service):
         for reader in (events, other, lost):
             assert (await reader.event())[1]["text"] == "live"
             reader.connection.abort()
+
+
+@pytest.mark.parametrize("fields", [{}, {"Accept_Encoding": "gzip"}])
+async def test_the_head_of_a_stream_alone(service, fields):
+    """That of a GET but for the connection, which stays, and nobody has joined anything."""
+    path = f"/channels/{fresh_name()}/events"
+    async with await Connection.open(service.hub) as http:
+        http.send(request("HEAD", path, **fields), request("HEAD", f"{path}?last=1", **fields))
+        heads = [await http.response("HEAD") for _ in range(2)]
+        assert (await ask(http, "GET", path.removesuffix("/events")))[0] == 404
+        http.send(request("GET", path, **fields))
+        stream = await http.response()
+        assert stream.fields["connection"] == "close"
+        del stream.fields["connection"]
+        for head in heads:
+            assert head.status == stream.status == 200
+            assert {**head.fields, "date": ""} == {**stream.fields, "date": ""}
+        http.abort()
+    async with await Connection.open(service.hub) as http:
+        http.send(request("HEAD", f"{path}?last=x"))
+        assert (await http.response("HEAD")).status == 400
 
 
 async def test_an_idle_stream_is_kept_alive(service):

@@ -135,6 +135,9 @@ async def test_each_client_behind_a_proxy_has_its_own_limit(processes):
     clients = [await join(service.hub, X_Forwarded_For="192.0.2.1") for _ in range(2)]
     clients.append(await join(service.hub, X_Forwarded_For="192.0.2.2"))
     async with await Connection.open(service.hub) as connection:
+        connection.send(b"HEAD /channels/chat/events HTTP/1.1\r\nHost: localhost\r\n"
+                        b"X-Forwarded-For: 192.0.2.1\r\n\r\n")  # it does not stay
+        assert (await connection.response("HEAD")).status == 200
         connection.send(handshake(X_Forwarded_For="192.0.2.1"))
         refused = await connection.response()
         assert (refused.status, refused.fields["retry-after"]) == (429, "1")
