@@ -37,7 +37,7 @@ static void answer_step(struct hub_worker *worker) {
     loop_send(worker->hub->workers[0].loop, &worker->drain_letter.letter);
 }
 
-/* Visits the oldest that is not told yet, and no other. */
+/* Visits the next that is not told yet, and no other. */
 static bool finish_one(struct client *client) {
     if (client->state >= CLIENT_FLUSHING)
         return true;

@@ -134,8 +134,7 @@ static void nobody_is_visited_for_what_concerns_no_client(void **state) {
     leave_all(clients);
 }
 
-/* ---- in parts ----------------------------------------------------------------------------------
- */
+/* ---- in parts -------------------------------------------------------------------------------- */
 
 enum { MANY = 230, VISITS = 3 }; /* a hundred at a time */
 
