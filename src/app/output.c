@@ -41,7 +41,8 @@ void output_complain_to(void (*complain)(void *context, const char *text), void 
     complain_context = context;
 }
 
-static void complain_aloud(const char *format, va_list arguments) {
+__attribute__((format(printf, 1, 0))) static void complain_aloud(const char *format,
+                                                                 va_list arguments) {
     fputs("ringcast: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
