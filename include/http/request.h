@@ -56,6 +56,9 @@ bool http_request_started(const struct http_request *request);
 /* From HTTP_HEAD on: whether the client means to send another request (RFC 9112 §9.3). */
 bool http_request_keeps_alive(const struct http_request *request);
 
+/* Is it GET, or HEAD, which is the same without a body (RFC 9110 §9.3.2)? */
+bool http_request_reads(const struct http_request *request);
+
 /* The target in origin form: without the scheme and authority of the absolute form, which every
  * server has to take (RFC 9112 §3.2.2). A path that is empty before a query stays so: "?query". */
 struct bytes http_request_origin_form(const struct http_request *request);

@@ -127,17 +127,12 @@ static void respond_metrics(struct admin *admin, struct http_connection *connect
     buffer_fini(&page);
 }
 
-static bool is_reading(const struct http_request *request) {
-    return bytes_equal(request->method, bytes_of("GET")) ||
-           bytes_equal(request->method, bytes_of("HEAD"));
-}
-
 static void requested(struct http_connection *connection, const struct http_request *request,
                       struct bytes body) {
     struct admin *admin = connection->server->context;
     struct bytes target = http_request_origin_form(request);
     (void)body;
-    if (!is_reading(request))
+    if (!http_request_reads(request))
         http_connection_refuse_method(connection, "GET, HEAD");
     else if (bytes_equal(target, bytes_of("/healthz")))
         check_health(admin, connection);

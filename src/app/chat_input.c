@@ -83,8 +83,7 @@ static void wait_for_memory(struct chat *chat) {
     loop_start_timer(chat->loop, &chat->shortage, chat->loop->now + SHORTAGE_MS * MILLISECOND);
 }
 
-/* A line that is too long is passed over as it comes, so that it takes no room. False: it goes on.
- */
+/* A line that is too long is passed over as it comes, and takes no room. False: it goes on. */
 static bool skip_long_line(struct chat *chat, struct bytes *rest, const uint8_t *newline) {
     if (!chat->skips)
         refuse(chat, "a line of more than 1 MiB was not sent");

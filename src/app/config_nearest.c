@@ -4,10 +4,6 @@
 
 enum { COMPARED_MAX = 64 };
 
-static uint8_t lower(uint8_t byte) {
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-}
-
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -24,9 +20,10 @@ static size_t distance_between(struct bytes a, struct bytes b) {
     for (size_t i = 1; i <= a.size; i++) {
         row[0] = i;
         for (size_t j = 1; j <= b.size; j++) {
-            uint8_t x = lower(a.data[i - 1]), y = lower(b.data[j - 1]);
+            uint8_t x = bytes_lower(a.data[i - 1]), y = bytes_lower(b.data[j - 1]);
             row[j] = smaller(above[j - 1] + (x != y), smaller(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && x == lower(b.data[j - 2]) && y == lower(a.data[i - 2]))
+            if (i > 1 && j > 1 && x == bytes_lower(b.data[j - 2]) &&
+                y == bytes_lower(a.data[i - 2]))
                 row[j] = smaller(row[j], before[j - 2] + 1);
         }
         size_t *oldest = before;

@@ -46,11 +46,6 @@ static void respond_results(struct results *results, struct http_connection *con
     buffer_fini(&json);
 }
 
-static bool is_reading(const struct http_request *request) {
-    return bytes_equal(request->method, bytes_of("GET")) ||
-           bytes_equal(request->method, bytes_of("HEAD"));
-}
-
 void page_respond(struct results *results, struct http_connection *connection,
                   const struct http_request *request) {
     struct bytes target = http_request_origin_form(request);
@@ -61,7 +56,7 @@ void page_respond(struct results *results, struct http_connection *connection,
         found++;
     if (!is_results && found == sizeof files / sizeof *files)
         http_connection_refuse(connection, HTTP_STATUS_NOT_FOUND, "nothing is here");
-    else if (!is_reading(request))
+    else if (!http_request_reads(request))
         http_connection_refuse_method(connection, "GET, HEAD");
     else if (is_results)
         respond_results(results, connection);

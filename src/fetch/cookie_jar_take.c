@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "cookie_store.h"
 #include "public_suffix.h"
 
@@ -16,16 +17,13 @@ struct setting {
 
 /* Who is asked by an address has no domain above; nor has a name that is not one at its ends. */
 static bool is_domain(struct bytes text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] >= 0x80)
-            return false;
-    return text.size > 0 && text.data[0] != '.' && text.data[text.size - 1] != '.';
+    return text.size > 0 && utf8_is_ascii(text) && text.data[0] != '.' &&
+           text.data[text.size - 1] != '.';
 }
 
 static struct bytes lower(struct bytes text, char *out) {
     for (size_t i = 0; i < text.size; i++)
-        out[i] =
-            (char)(text.data[i] >= 'A' && text.data[i] <= 'Z' ? text.data[i] | 0x20 : text.data[i]);
+        out[i] = (char)bytes_lower(text.data[i]);
     return bytes_make(out, text.size);
 }
 

@@ -12,9 +12,7 @@ void title_word_add(struct title_tokenizer *tokenizer, struct bytes part) {
             tokenizer->word_size = sizeof tokenizer->word + 1;
             return;
         }
-        uint8_t byte = part.data[i];
-        bool is_upper = byte >= 'A' && byte <= 'Z';
-        tokenizer->word[tokenizer->word_size++] = (char)(is_upper ? byte | 0x20 : byte);
+        tokenizer->word[tokenizer->word_size++] = (char)bytes_lower(part.data[i]);
     }
 }
 

@@ -90,6 +90,11 @@ bool http_request_keeps_alive(const struct http_request *request) {
     return request->message.keeps_alive && request->message.error == ERROR_NONE;
 }
 
+bool http_request_reads(const struct http_request *request) {
+    return bytes_equal(request->method, bytes_of("GET")) ||
+           bytes_equal(request->method, bytes_of("HEAD"));
+}
+
 struct bytes http_request_origin_form(const struct http_request *request) {
     struct bytes target = request->target;
     if (target.size == 0 || target.data[0] == '/' || target.data[0] == '*')

@@ -1,7 +1,5 @@
 #include "url_percent.h"
 
-#include <string.h>
-
 enum {
     FRAGMENT = URL_PERCENT_FRAGMENT,
     QUERY = URL_PERCENT_QUERY,
@@ -68,11 +66,8 @@ int url_hexadecimal(uint8_t byte) {
 }
 
 enum error url_percent_decode(struct bytes text, struct buffer *out) {
-    size_t start = out->size;
-    enum error error = buffer_append(out, text.data, text.size);
-    if (error != ERROR_NONE || text.size == 0 || memchr(text.data, '%', text.size) == NULL)
-        return error;
-    for (out->size = start; text.size > 0;) {
+    enum error error = buffer_reserve(out, text.size);
+    while (error == ERROR_NONE && text.size > 0) {
         bool encoded = text.data[0] == '%' && text.size > 2 && url_hexadecimal(text.data[1]) >= 0 &&
                        url_hexadecimal(text.data[2]) >= 0;
         out->data[out->size++] =
@@ -80,5 +75,5 @@ enum error url_percent_decode(struct bytes text, struct buffer *out) {
                     : text.data[0];
         text = bytes_after(text, encoded ? 3 : 1);
     }
-    return ERROR_NONE;
+    return error;
 }

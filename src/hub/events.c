@@ -165,7 +165,7 @@ void events_handle_request(struct client *client, const struct http_request *req
     struct start start;
     bool is_head = bytes_equal(request->method, bytes_of("HEAD"));
     bool deflated = worker_of(client)->hub->options.compression && accepts_gzip(request->fields);
-    if (!is_head && !bytes_equal(request->method, bytes_of("GET")))
+    if (!http_request_reads(request))
         http_connection_refuse_method(&client->connection, "GET, HEAD");
     else if (!find_start(request, target, &start))
         http_connection_refuse(&client->connection, HTTP_STATUS_BAD_REQUEST,

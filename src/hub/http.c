@@ -2,6 +2,7 @@
  * Channels over plain HTTP: publishing, and asking. The answer waits for the channel's home; one
  * request of a connection is under way at a time, pipelined ones wait.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,32 +26,32 @@ static void respond(struct client *client, int status, struct buffer *json, enum
     buffer_fini(json);
 }
 
-/* Refused, but the connection stays: the request was well-formed HTTP. */
+/* Refused, but the connection stays: the request was well-formed HTTP. `field` is one more of the
+ * response, or NULL; `why` is one of the program's own texts. */
+static void refuse_with(struct client *client, int status, const struct http_field *field,
+                        const char *why) {
+    char json[128];
+    const struct http_response_head head = {
+        .status = status,
+        .content_type = bytes_of("application/json"),
+        .fields = {field, field != NULL},
+    };
+    int size = snprintf(json, sizeof json, "{\"error\":\"%s\"}\n", why);
+    assert(size > 0 && (size_t)size < sizeof json);
+    http_connection_respond(&client->connection, &head, bytes_make(json, (size_t)size), false);
+}
+
 static void refuse(struct client *client, int status, const char *why) {
-    struct buffer json = {0};
-    enum error error = buffer_format(&json, "{\"error\":\"%s\"}\n", why);
-    respond(client, status, &json, error);
+    refuse_with(client, status, NULL, why);
 }
 
 /* Who could do it with a token, or a good one, is told so (RFC 9110 section 15.5.2). */
 static void refuse_access(struct client *client, enum error error, const char *why) {
     const struct http_field challenge = access_challenge(error);
-    const struct http_response_head head = {
-        .status = HTTP_STATUS_UNAUTHORIZED,
-        .content_type = bytes_of("application/json"),
-        .fields = {&challenge, 1},
-    };
-    struct buffer json = {0};
-    if (error == ERROR_NOT_ALLOWED) {
+    if (error == ERROR_NOT_ALLOWED)
         refuse(client, HTTP_STATUS_FORBIDDEN, why);
-        return;
-    }
-    if (buffer_format(&json, "{\"error\":\"%s\"}\n", error_text(error)) == ERROR_NONE)
-        http_connection_respond(&client->connection, &head, buffer_bytes(&json), false);
     else
-        http_connection_refuse(&client->connection, HTTP_STATUS_SERVICE_UNAVAILABLE,
-                               error_text(ERROR_NO_MEMORY));
-    buffer_fini(&json);
+        refuse_with(client, HTTP_STATUS_UNAUTHORIZED, &challenge, error_text(error));
 }
 
 /* The request is over: its connection is there, and waits for the response. */
@@ -125,13 +126,8 @@ static bool is_encoded(const struct http_request *request) {
 /* Which would be taken is told (RFC 9110 section 12.5.3). */
 static void refuse_coding(struct client *client) {
     const struct http_field accepted = {bytes_of("Accept-Encoding"), bytes_of("identity")};
-    const struct http_response_head head = {
-        .status = HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE,
-        .content_type = bytes_of("application/json"),
-        .fields = {&accepted, 1},
-    };
-    http_connection_respond(&client->connection, &head,
-                            bytes_of("{\"error\":\"a body has no content coding\"}\n"), false);
+    refuse_with(client, HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE, &accepted,
+                "a body has no content coding");
 }
 
 /* What the fields say of the body. Returns what is wrong with them or with it, or NULL. */
@@ -155,14 +151,8 @@ static void refuse_rate(struct client *client, uint64_t wait) {
     }
     snprintf(seconds, sizeof seconds, "%" PRIu64, (wait + SECOND - 1) / SECOND);
     const struct http_field retry = {bytes_of("Retry-After"), bytes_of(seconds)};
-    const struct http_response_head head = {
-        .status = HTTP_STATUS_TOO_MANY_REQUESTS,
-        .content_type = bytes_of("application/json"),
-        .fields = {&retry, 1},
-    };
-    http_connection_respond(&client->connection, &head,
-                            bytes_of("{\"error\":\"too many messages or bytes a second\"}\n"),
-                            false);
+    refuse_with(client, HTTP_STATUS_TOO_MANY_REQUESTS, &retry,
+                "too many messages or bytes a second");
 }
 
 static void submit(struct client *client, struct request *request) {
@@ -291,21 +281,14 @@ static void ask(struct client *client, const struct target *target) {
 
 static void refuse_method(struct client *client) {
     const struct http_field allow = {bytes_of("Allow"), bytes_of("GET, HEAD, POST")};
-    const struct http_response_head head = {
-        .status = HTTP_STATUS_METHOD_NOT_ALLOWED,
-        .content_type = bytes_of("application/json"),
-        .fields = {&allow, 1},
-    };
-    http_connection_respond(&client->connection, &head,
-                            bytes_of("{\"error\":\"use GET or POST\"}\n"), false);
+    refuse_with(client, HTTP_STATUS_METHOD_NOT_ALLOWED, &allow, "use GET or POST");
 }
 
 void http_handle_request(struct client *client, const struct http_request *request,
                          const struct target *target, struct bytes body) {
     if (bytes_equal(request->method, bytes_of("POST")))
         publish(client, request, target, body);
-    else if (bytes_equal(request->method, bytes_of("GET")) ||
-             bytes_equal(request->method, bytes_of("HEAD")))
+    else if (http_request_reads(request))
         ask(client, target);
     else
         refuse_method(client);

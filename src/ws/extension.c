@@ -14,8 +14,7 @@ static bool split(struct bytes text, uint8_t separator, struct bytes *before,
     return found;
 }
 
-/* A token may be quoted, each of its characters behind a backslash or not (RFC 9110 section 5.6.4).
- */
+/* A token may be quoted, its characters behind backslashes or not (RFC 9110 section 5.6.4). */
 static bool value_is_valid(struct bytes value) {
     if (value.size < 3 || value.data[0] != '"' || value.data[value.size - 1] != '"')
         return http_is_token(value);
