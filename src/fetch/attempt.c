@@ -4,8 +4,9 @@
  *   attempt_connected    the request is sent
  *   attempt_received     head, then body, which is hashed and scanned as it comes; this and the
  *                        next are in attempt_response.c
- *   attempt_complete     the response is whole: the connection goes back to the pool, the slot too
- *   attempt_over         nothing is under way any more: fetch_attempt_over() decides what is next
+ *   attempt_complete     the response is whole: the connection goes back to the pool
+ *   attempt_over         the body is hashed, too, and nothing is under way any more: the slot goes
+ *                        back, and fetch_attempt_over() decides what is next
  * Every other way out is attempt_fail(): what is under way is given up, and attempt_over follows at
  * once, or when the pool of threads lets go of the body.
  */
@@ -36,6 +37,7 @@ static void become_idle(struct fetch *fetch) {
 
 void attempt_over(struct fetch *fetch) {
     become_idle(fetch);
+    fetch_release_slot(fetch);
     fetch_attempt_over(fetch);
 }
 

@@ -177,7 +177,6 @@ void attempt_complete(struct fetch *fetch, bool kept) {
     attempt_stop_timers(fetch);
     if (retry_pauses_origin(status))
         fetch_pause_origin(fetch);
-    fetch_release_slot(fetch);
     if (attempt->body_begun) {
         attempt->state = ATTEMPT_HASHING;
         body_finish(&attempt->body);

@@ -43,6 +43,27 @@ static void limits_hold(void **state) {
     close_world();
 }
 
+/* A body of unknown length, which the pool of threads hashes. */
+static const char *in_chunks(const char *path, unsigned nth) {
+    (void)path;
+    (void)nth;
+    return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n";
+}
+
+/* Else bodies would gather there, each with its memory, as fast as they come. */
+static void a_body_that_is_hashed_keeps_its_slot(void **state) {
+    struct session_options options = world_options();
+    (void)state;
+    options.concurrency = 1;
+    open_world(&options, in_chunks);
+    sim_set_fault(sim, SIM_FAULT_WORK_SLOW, 1000000);
+    for (size_t i = 0; i < 50; i++)
+        start(i, "/");
+    world_wait(requests > ended_count + 1 || ended_count == 50);
+    assert_int_equal(ended_count, 50);
+    close_world();
+}
+
 static void idle_connections_end_after_half_a_minute(void **state) {
     struct session_options options = world_options();
     (void)state;
@@ -132,6 +153,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections_are_used_again),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_body_that_is_hashed_keeps_its_slot),
         cmocka_unit_test(idle_connections_end_after_half_a_minute),
         cmocka_unit_test(a_stale_connection_is_replaced_once),
         cmocka_unit_test(what_must_not_be_repeated_gets_a_fresh_connection),
