@@ -188,12 +188,7 @@ def windows():
 
 
 async def peaks(processes, answers, paths):
-    """What each of them adds to the memory at most, one after the other, and the results.
-
-    The allocator is to give large blocks back when they are freed. Left to itself it comes to keep
-    some, as soon as the first was freed, so that the figure would depend on which thread freed what.
-    """
-    environment = {"RINGCAST_FETCH_MAX_BODY": str(CAP), "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+    """What each of them adds to the memory at most, one after the other, and the results."""
     grown, before = [], 0
 
     async def handler(path, writer):
@@ -207,7 +202,7 @@ async def peaks(processes, answers, paths):
 
     async with origin(handler) as seen:
         process = processes.ringcast("fetch", "--json", "--concurrency", "1", "-", with_input=True,
-                                     environment=environment)
+                                     environment={"RINGCAST_FETCH_MAX_BODY": str(CAP)})
         process.write("\n".join(seen.url(path) for path in (*paths, paths[0])))
         process.end_input()
         assert await process.exit() == 1
